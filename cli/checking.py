@@ -1,0 +1,36 @@
+"""Runs the verification for the commands: progress on stderr, and the exit status that a verdict means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import symgrad as sg
+
+from .evaluation import Derivation
+from .exit_status import FAILED, INCONCLUSIVE, PASSED
+from .presentation import function_name
+from .progress import Working
+
+EXIT_STATUS = {"PASS": PASSED, "FAIL": FAILED, "INCONCLUSIVE": INCONCLUSIVE}
+
+
+def check(
+    formula: sg.Expr, wrt: Sequence[str], *, seed: int = 0, points: int = 3, at: Mapping[str, Any] | None = None
+) -> sg.Report:
+    """Verify the derivatives of a formula by some of its inputs."""
+    with Working("verifying") as working:
+        return sg.verify(formula, wrt=list(wrt), seed=seed, points=points, at=at or None, progress=working.advance)
+
+
+def check_all(derivation: Derivation) -> dict[str, sg.Report]:
+    """Verify the derivatives (under the label ""), and second ones as the derivatives of each first one."""
+    names = list(derivation.derivatives)
+    reports = {"": check(derivation.formula, names)}
+    if not derivation.second:
+        return reports
+    for name, gradient in derivation.derivatives.items():
+        present = [other for other in names if other in gradient.inputs]
+        if present:
+            reports[f"d{function_name(derivation)}/d{name}"] = check(gradient, present)
+    return reports

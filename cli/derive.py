@@ -1,0 +1,96 @@
+"""`symgrad derive`: the derivative of a formula, its numbers at a point, and a check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import click
+
+import symgrad as sg
+
+from .checking import check_all
+from .display import Segment, show
+from .evaluation import Derivation, Evaluation, derive, evaluate
+from .options import formula_options
+from .presentation import as_json, latex_lines, report_line, text_lines, value_lines
+from .problem import read_problem
+from .progress import Working
+from .python_module import python_lines
+
+_LINES = {"text": text_lines, "latex": latex_lines, "python": python_lines}
+_COMMENTS = {"text": "", "latex": "% ", "python": "# "}
+
+
+@click.command("derive", epilog='Example: symgrad derive "sum((X @ w - y)**2) + lam*sum(w**2)" --wrt w')
+@formula_options
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "latex", "python", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write the result.",
+)
+@click.option("--verify/--no-verify", "wanted", default=True, help="Check the derivative (the default), or do not.")
+@click.option("--hessian", is_flag=True, help="Second derivatives too.")
+def command(
+    text: str | None,
+    file: str | None,
+    wrt: tuple[str, ...],
+    shapes: tuple[str, ...],
+    at: str | None,
+    data: str | None,
+    style: str,
+    wanted: bool,
+    hessian: bool,
+) -> int:
+    """Print the derivative of the formula EXPR (- reads it from standard input) and check it.
+
+    With --at or --data, or both, the value and the derivatives are also computed there by the compiled kernel.
+    A formula that is not a scalar gives its Jacobian.
+
+    Exit status: 0, 1 when the check failed, 2 for bad input.
+    """
+    problem = read_problem(text, file, wrt, shapes, at, data)
+    with Working("differentiating"):
+        derivation = derive(problem, hessian)
+    lines = _LINES.get(style)
+    if lines is not None:
+        _show_all(lines(derivation), "")
+    evaluation = None
+    if problem.values:
+        with Working("compiling"):
+            evaluation = evaluate(derivation, problem.values)
+        if lines is not None:
+            _show_all(value_lines(derivation, evaluation), _COMMENTS[style])
+    reports, unverified = _verify(derivation) if wanted else ({}, None)
+    _show_reports(derivation, evaluation, reports, unverified, style)
+    return int(any(report.verdict.value == "FAIL" for report in reports.values()))
+
+
+def _verify(derivation: Derivation) -> tuple[Mapping[str, sg.Report], str | None]:
+    """Return the reports, or why there are none: the derivative has been printed, a problem now is no bad input."""
+    try:
+        return check_all(derivation), None
+    except sg.SymgradError as error:
+        return {}, error.message
+
+
+def _show_reports(
+    derivation: Derivation,
+    evaluation: Evaluation | None,
+    reports: Mapping[str, sg.Report],
+    unverified: str | None,
+    style: str,
+) -> None:
+    if style == "json":
+        show((as_json(derivation, evaluation, reports, unverified), ""))
+        return
+    _show_all((report_line(report, label) for label, report in reports.items()), _COMMENTS[style])
+    if unverified is not None:
+        show((f"{_COMMENTS[style]}not verified: {unverified}", "yellow"))
+
+
+def _show_all(lines: Iterable[Sequence[Segment]], comment: str) -> None:
+    for segments in lines:
+        show((comment, ""), *((text.replace("\n", "\n" + comment), style) for text, style in segments))

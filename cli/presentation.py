@@ -1,0 +1,142 @@
+"""How derivations, numbers and reports are written: as text, LaTeX, a Python module, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import symgrad as sg
+from symgrad.core.dims import Size, shape_text
+from symgrad.syntax import formula as formula_text
+from symgrad.syntax import signature
+
+from .display import Segment
+from .evaluation import Derivation, Evaluation
+from .literals import Array
+
+_STATEMENT = "; "
+_PRINTED_IN_FULL = 20  # numbers in an array
+_VERDICT_STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
+
+
+def function_name(derivation: Derivation) -> str:
+    """Return the name that the signature gives to the formula: f, or g where f is an input."""
+    return signature(derivation.formula).partition("(")[0]
+
+
+def text_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
+    """Yield the signature, the formula and the derivatives with their shapes."""
+    yield [(signature(derivation.formula), "bold")]
+    for label, expr in _labelled(derivation):
+        *definitions, result = formula_text(expr).split(_STATEMENT)
+        yield [(label, "cyan"), (" = ", ""), (result, ""), (f"    shape {shape_text(expr.shape)}", "dim")]
+        for definition in definitions:
+            yield [("    where ", "dim"), (definition, "")]
+
+
+def value_lines(derivation: Derivation, evaluation: Evaluation) -> Iterator[Sequence[Segment]]:
+    """Yield the numbers at the point, large arrays abbreviated."""
+    name = function_name(derivation)
+    yield [("at this point:", "bold")]
+    yield _value_line(name, evaluation.value)
+    for wrt, array in evaluation.derivatives.items():
+        yield _value_line(f"d{name}/d{wrt}", array)
+    for pair, array in evaluation.second.items():
+        yield _value_line(_second_label(name, pair), array)
+
+
+def latex_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
+    """Yield one equation a line."""
+    name, inputs = function_name(derivation), derivation.formula.inputs
+    yield [(f"{name} = {derivation.formula.latex()}", "")]
+    for wrt, expr in derivation.derivatives.items():
+        yield [(rf"\frac{{\partial {name}}}{{\partial {inputs[wrt].latex()}}} = {expr.latex()}", "")]
+    for (a, b), expr in derivation.second.items():
+        below = rf"\partial {inputs[a].latex()} \, \partial {inputs[b].latex()}"
+        yield [(rf"\frac{{\partial^2 {name}}}{{{below}}} = {expr.latex()}", "")]
+
+
+def report_line(report: sg.Report, label: str = "") -> Sequence[Segment]:
+    """Return the one line about a verification."""
+    prefix = f"{label}: " if label else ""
+    return [(prefix, ""), (report.summary(), _VERDICT_STYLES[report.verdict.value])]
+
+
+def as_json(
+    derivation: Derivation,
+    evaluation: Evaluation | None,
+    reports: Mapping[str, sg.Report],
+    unverified: str | None,
+) -> str:
+    """Return all of it as one JSON document; numbers that are not finite are strings."""
+    document: dict[str, Any] = {
+        "signature": signature(derivation.formula),
+        "inputs": {name: _json_shape(node.shape) for name, node in derivation.formula.inputs.items()},
+        "formula": _json_expression(derivation.formula),
+        "derivatives": {name: _json_expression(expr) for name, expr in derivation.derivatives.items()},
+    }
+    if derivation.second:
+        document["second_derivatives"] = [
+            {"wrt": list(pair), **_json_expression(expr)} for pair, expr in derivation.second.items()
+        ]
+    if evaluation is not None:
+        document["at"] = {
+            "value": _json_array(evaluation.value),
+            "derivatives": {name: _json_array(array) for name, array in evaluation.derivatives.items()},
+            "second_derivatives": [
+                {"wrt": list(pair), "value": _json_array(array)} for pair, array in evaluation.second.items()
+            ],
+        }
+    if unverified is not None:
+        document["verification"] = {"verdict": "INCONCLUSIVE", "reasons": [unverified]}
+    for label, report in reports.items():
+        document["verification" if not label else f"verification of {label}"] = report.to_dict()
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _labelled(derivation: Derivation) -> Iterator[tuple[str, sg.Expr]]:
+    name = function_name(derivation)
+    yield name, derivation.formula
+    for wrt, expr in derivation.derivatives.items():
+        yield f"d{name}/d{wrt}", expr
+    for pair, expr in derivation.second.items():
+        yield _second_label(name, pair), expr
+
+
+def _second_label(name: str, pair: tuple[str, str]) -> str:
+    first, second = pair
+    return f"d2{name}/d{first}2" if first == second else f"d2{name}/(d{first} d{second})"
+
+
+def _value_line(label: str, array: Array) -> Sequence[Segment]:
+    numbers = _array_text(array, indent=len(label) + 5)
+    shape = f"    shape {shape_text(array.shape)}" if array.ndim else ""
+    return [("  ", ""), (label, "cyan"), (" = ", ""), (numbers, ""), (shape, "dim")]
+
+
+def _array_text(array: Array, indent: int) -> str:
+    if not array.ndim:
+        return repr(float(array))
+    text: str = np.array2string(
+        array, threshold=_PRINTED_IN_FULL, edgeitems=3, separator=", ", max_line_width=10**6, precision=10
+    )
+    return text.replace("\n", "\n" + " " * indent)
+
+
+def _json_expression(expr: sg.Expr) -> dict[str, Any]:
+    return {"text": formula_text(expr), "latex": expr.latex(), "shape": _json_shape(expr.shape)}
+
+
+def _json_shape(shape: Sequence[Size]) -> list[int | str]:
+    return [size if isinstance(size, int) else str(size) for size in shape]
+
+
+def _json_array(array: Array) -> Any:
+    if array.ndim:
+        return [_json_array(entry) for entry in array]
+    number = float(array)
+    return number if math.isfinite(number) else str(number)

@@ -1,0 +1,42 @@
+"""`symgrad verify`: the check alone, with its exit status."""
+
+from __future__ import annotations
+
+import click
+
+from .checking import EXIT_STATUS, check
+from .display import show
+from .options import formula_options
+from .presentation import report_line
+from .problem import read_problem
+
+
+@click.command("verify", epilog='Example: symgrad verify "logsumexp(A @ x)" --wrt x --points 5')
+@formula_options
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Fixes the points that are drawn."
+)
+@click.option("--points", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many points to check.")
+def command(
+    text: str | None,
+    file: str | None,
+    wrt: tuple[str, ...],
+    shapes: tuple[str, ...],
+    at: str | None,
+    data: str | None,
+    seed: int,
+    points: int,
+) -> int:
+    """Check the derivative of the formula EXPR (- reads it from standard input) and print the report.
+
+    The points are drawn from the domain of the formula, or given by --at and --data.
+
+    Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive.
+    """
+    problem = read_problem(text, file, wrt, shapes, at, data)
+    report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values)
+    first, *rest = str(report).split("\n")
+    show(*report_line(report)) if first == report.summary() else show((first, ""))
+    for line in rest:
+        show((line, ""))
+    return EXIT_STATUS[report.verdict.value]

@@ -1,0 +1,165 @@
+"""symgrad: from a formula to its derivative, a Numba kernel, and a check of both.
+
+>>> import symgrad as sg
+>>> print(sg.grad("sum((X @ w - y)**2) + lam*sum(w**2)", "w"))
+2*X.T @ (X @ w - y) + 2*lam*w
+"""
+
+from symgrad.api import (
+    compile,
+    from_sympy,
+    grad,
+    hessian,
+    jacobian,
+    jvp,
+    matrix,
+    parse,
+    scalar,
+    tensor,
+    value_and_grad,
+    vector,
+    verify,
+    vjp,
+)
+from symgrad.backends.kernel import Kernel
+from symgrad.core.dims import Dim
+from symgrad.core.expr import Expr, Input
+from symgrad.errors import (
+    FormulaSyntaxError,
+    InvalidValueError,
+    LimitError,
+    OperandError,
+    ShapeError,
+    Span,
+    SymgradError,
+    UnknownNameError,
+)
+from symgrad.ops.broadcasting import broadcast_to, sum
+from symgrad.ops.constants import e, eye, ones, pi, size, zeros
+from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
+from symgrad.ops.hyperbolic import cosh, sinh, tanh
+from symgrad.ops.linalg.cholesky import cholesky
+from symgrad.ops.linalg.determinant import det, logdet
+from symgrad.ops.linalg.inverse import inv, solve
+from symgrad.ops.linalg.triangle import tril
+from symgrad.ops.piecewise import absolute as abs
+from symgrad.ops.piecewise import (
+    clip,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    maximum,
+    minimum,
+    not_equal,
+    relu,
+    sign,
+    where,
+)
+from symgrad.ops.power import hypot, power
+from symgrad.ops.reduction import logsumexp, max, mean, min, norm, norm1, prod, softmax, unit
+from symgrad.ops.shaping import diag, diagonal, reshape, scatter, transpose
+from symgrad.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
+from symgrad.syntax import Limits
+from symgrad.verification import Report
+
+__version__ = "0.1.0"
+dot = matmul
+
+__all__ = [
+    "Dim",
+    "Expr",
+    "FormulaSyntaxError",
+    "Input",
+    "InvalidValueError",
+    "Kernel",
+    "LimitError",
+    "Limits",
+    "OperandError",
+    "Report",
+    "ShapeError",
+    "Span",
+    "SymgradError",
+    "UnknownNameError",
+    "__version__",
+    "abs",
+    "acos",
+    "asin",
+    "atan",
+    "atan2",
+    "broadcast_to",
+    "cholesky",
+    "clip",
+    "compile",
+    "cos",
+    "cosh",
+    "det",
+    "diag",
+    "diagonal",
+    "dot",
+    "e",
+    "equal",
+    "exp",
+    "expm1",
+    "eye",
+    "from_sympy",
+    "grad",
+    "greater",
+    "greater_equal",
+    "hessian",
+    "hypot",
+    "inv",
+    "jacobian",
+    "jvp",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logdet",
+    "logsumexp",
+    "matmul",
+    "matrix",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "norm",
+    "norm1",
+    "not_equal",
+    "ones",
+    "outer",
+    "parse",
+    "pi",
+    "power",
+    "prod",
+    "relu",
+    "reshape",
+    "scalar",
+    "scatter",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "size",
+    "softmax",
+    "softplus",
+    "solve",
+    "sqrt",
+    "sum",
+    "tan",
+    "tanh",
+    "tensor",
+    "trace",
+    "transpose",
+    "tril",
+    "unit",
+    "value_and_grad",
+    "vector",
+    "verify",
+    "vjp",
+    "where",
+    "zeros",
+]

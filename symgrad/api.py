@@ -1,0 +1,261 @@
+"""The verbs. Each takes an expression, a text or a SymPy expression, and names or nodes to differentiate by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from symgrad import syntax
+from symgrad.backends.kernel import DType, Kernel
+from symgrad.backends.partition import fresh
+from symgrad.core.dims import Dim, Shape, Size, named, shape_text
+from symgrad.core.expr import Expr, Input, as_expr
+from symgrad.diff import jacobian as derivative
+from symgrad.diff.pullback import pull_back
+from symgrad.diff.pushforward import push_forward
+from symgrad.errors import OperandError, ShapeError, UnknownNameError
+from symgrad.ops import sympy_bridge
+from symgrad.simplify import simplify, textbook
+from symgrad.syntax import Limits
+from symgrad.verification import Report
+from symgrad.verification import verify as _verify
+
+Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
+Name: TypeAlias = "str | Expr"
+Wrt: TypeAlias = "Name | Iterable[Name]"
+
+
+def as_formula(formula: Formula) -> Expr:
+    """Return the expression that `formula` is: an expression, a text, a number or a SymPy expression."""
+    if isinstance(formula, Expr):
+        return formula
+    if isinstance(formula, str):
+        return syntax.parse(formula)
+    if type(formula).__module__.partition(".")[0] == "sympy":
+        return sympy_bridge.from_sympy(formula)
+    return as_expr(formula)
+
+
+def parse(text: str, shapes: syntax.Shapes | None = None, limits: Limits | None = None) -> Expr:
+    """Read a formula.
+
+    `shapes` gives the shapes of some or all inputs (sizes are ints or names); others are inferred, or declared in the
+    text: `f(X[m, n], w[n]) = X @ w`.
+    Errors: a SymgradError with its kind and its place in the text; LimitError for a text beyond `limits`.
+
+    >>> parse("sum((X @ w - y)**2)").inputs["X"].shape
+    (m, n)
+    """
+    return syntax.parse(text, shapes=shapes, limits=limits or Limits())
+
+
+def scalar(name: str) -> Expr:
+    """Return a scalar input.
+
+    >>> print(scalar("x")**2)
+    x**2
+    """
+    return Input(name)
+
+
+def vector(name: str, n: int | str | Dim) -> Expr:
+    """Return a vector input with `n` entries; n is a number or the name of a size.
+
+    >>> vector("x", "n").shape
+    (n,)
+    """
+    return tensor(name, n)
+
+
+def matrix(name: str, m: int | str | Dim, n: int | str | Dim) -> Expr:
+    """Return a matrix input of shape (m, n).
+
+    >>> matrix("X", "m", 3).shape
+    (m, 3)
+    """
+    return tensor(name, m, n)
+
+
+def tensor(name: str, *shape: int | str | Dim) -> Expr:
+    """Return an input of any shape.
+
+    >>> tensor("T", 2, "n", "n").shape
+    (2, n, n)
+    """
+    return Input(name, _as_shape(shape))
+
+
+def grad(formula: Formula, wrt: Wrt | None = None) -> Any:
+    """Return the gradient of a scalar formula: an expression of the input's shape.
+
+    With several names (or none: all inputs) the result is a dict from name to expression.
+    Errors: ShapeError when the formula is not a scalar (see `jacobian`); UnknownNameError for a name that is not an
+    input; OperandError for an op that has no derivative.
+
+    >>> print(grad("sum((X @ w - y)**2)", "w"))
+    2*X.T @ (X @ w - y)
+    """
+    return jacobian(_need_scalar(as_formula(formula)), wrt)
+
+
+def jacobian(formula: Formula, wrt: Wrt | None = None) -> Any:
+    """Return the derivative of shape `formula.shape + input.shape`; a dict when several names are given.
+
+    >>> print(jacobian("A @ x", "x"))
+    A
+    """
+    output = as_formula(formula)
+    nodes = _resolve(output, wrt)
+    return _label(wrt, nodes, simplify(derivative.jacobian(output, nodes)))
+
+
+def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
+    """Return the second derivative of a scalar formula, of shape `input.shape + input.shape`.
+
+    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`.
+
+    >>> print(hessian("x.T @ A @ x", "x"))
+    A + A.T
+    """
+    output = as_formula(formula)
+    nodes = _resolve(output, wrt)
+    slopes = simplify(derivative.jacobian(_need_scalar(output), nodes))
+    blocks = [simplify(derivative.jacobian(slope, nodes)) for slope in slopes]
+    if isinstance(wrt, str | Expr):
+        return blocks[0][0]
+    names = [node.name for node in nodes]
+    return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, blocks, strict=True)}
+
+
+def value_and_grad(formula: Formula, wrt: Wrt | None = None) -> tuple[Expr, Any]:
+    """Return the formula and its gradient.
+
+    >>> value, gradient = value_and_grad("x**2", "x")
+    >>> print(value, gradient)
+    x**2 2*x
+    """
+    output = as_formula(formula)
+    return output, grad(output, wrt)
+
+
+def jvp(formula: Formula, tangents: Mapping[str, Formula] | Wrt | None = None) -> Expr:
+    """Return the tangent of the formula: the Jacobian times the tangents, without forming the Jacobian.
+
+    `tangents` maps names to expressions; for names alone the tangent of x is a new input x_dot.
+
+    >>> print(jvp("x.T @ x", "x"))
+    2*x @ x_dot
+    """
+    output = as_formula(formula)
+    seeds: dict[Expr, Expr]
+    if isinstance(tangents, Mapping):
+        nodes = _resolve(output, list(tangents))
+        seeds = {node: as_formula(tangents[node.name]) for node in nodes}
+    else:
+        nodes = _resolve(output, tangents)
+        taken = set(output.inputs)
+        seeds = {node: Input(fresh(f"{node.name}_dot", taken), node.shape) for node in nodes}
+    return simplify([push_forward(output, seeds)])[0]
+
+
+def vjp(formula: Formula, wrt: Wrt | None = None, cotangent: Formula | None = None) -> Any:
+    """Return the cotangent of the formula pulled back to the inputs, without forming the Jacobian.
+
+    Without `cotangent` it is a new input y_bar of the formula's shape.
+
+    >>> print(vjp("A @ x", "x"))
+    A.T @ y_bar
+    """
+    output = as_formula(formula)
+    seed = Input(fresh("y_bar", output.inputs), output.shape) if cotangent is None else as_formula(cotangent)
+    nodes = _resolve(output, wrt)
+    return _label(wrt, nodes, simplify(pull_back(output, seed, nodes)))
+
+
+def compile(formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64") -> Kernel:
+    """Return the kernel of a formula and its derivatives (all inputs unless `wrt` says less), for every shape.
+
+    Compilation happens at the first call and is kept for later processes.
+
+    >>> k = compile("sum(x**2)", wrt="x")
+    >>> k(x=[1.0, 2.0])
+    np.float64(5.0)
+    """
+    output = as_formula(formula)
+    return Kernel(output, _resolve(output, wrt), dtype)
+
+
+def verify(
+    formula: Formula,
+    wrt: Wrt | None = None,
+    *,
+    seed: int = 0,
+    points: int = 3,
+    at: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Check value and derivative of a formula against 50-digit arithmetic and against differences of the kernel.
+
+    The bound every error is judged by is an estimated error, see docs/design.md. Points are drawn from the domain
+    (`seed` fixes them), or given by `at`.
+
+    >>> verify("sum(exp(x))").passed
+    True
+    """
+    output = as_formula(formula)
+    nodes = _resolve(output, wrt)
+    gradients = dict(zip((n.name for n in nodes), simplify(derivative.jacobian(output, nodes)), strict=True))
+    kernel = Kernel(output, nodes)
+    return _verify(output, nodes, gradients, kernel, seed=seed, points=points, at=at, sizes=sizes, progress=progress)
+
+
+def from_sympy(expression: Any) -> Expr:
+    """Return a SymPy expression as a symgrad one. OperandError names what cannot be read."""
+    return sympy_bridge.from_sympy(expression)
+
+
+def _as_shape(shape: Iterable[int | str | Dim]) -> Shape:
+    return tuple(_as_size(size) for size in shape)
+
+
+def _as_size(size: int | str | Dim) -> Size:
+    if isinstance(size, str) and size.isidentifier():
+        return named(size)
+    if isinstance(size, Dim) or (isinstance(size, int) and not isinstance(size, bool) and size >= 0):
+        return size
+    raise ShapeError(f"a size is a number or a name, not {size!r}")
+
+
+def _need_scalar(output: Expr) -> Expr:
+    if output.shape:
+        raise ShapeError(
+            f"a gradient needs a scalar formula, this one has shape {shape_text(output.shape)}; use jacobian, or sum it"
+        )
+    return output
+
+
+def _resolve(output: Expr, wrt: Wrt | None) -> list[Input]:
+    """Return the inputs that `wrt` means."""
+    inputs = output.inputs
+    if wrt is None:
+        return list(inputs.values())
+    given = [wrt] if isinstance(wrt, str | Expr) else list(wrt)
+    return [_resolve_one(name, inputs) for name in given]
+
+
+def _resolve_one(name: Name, inputs: Mapping[str, Input]) -> Input:
+    if isinstance(name, Input):
+        return name
+    if isinstance(name, str) and name in inputs:
+        return inputs[name]
+    if isinstance(name, str):
+        raise UnknownNameError(f"{name} is not an input; the inputs are {', '.join(inputs) or 'none'}")
+    raise OperandError(f"differentiate by the name of an input or by an input, not by {name!r}")
+
+
+def _label(wrt: Wrt | None, nodes: list[Input], results: list[Expr]) -> Any:
+    """Return the one result for a single name, a dict by name otherwise."""
+    if isinstance(wrt, str | Expr):
+        return results[0]
+    return {node.name: result for node, result in zip(nodes, results, strict=True)}

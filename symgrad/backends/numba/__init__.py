@@ -1,0 +1,33 @@
+"""The Numba backend: kernel IR to machine code through LLVM, kept on disk between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from symgrad.backends.numba.cache import cached_compilation
+from symgrad.backends.numba.kernel import CompiledKernel
+from symgrad.backends.numba.layout import make_layout
+from symgrad.lowering.kernel_ir import Program
+
+Kernel = Callable[[Sequence[np.ndarray], Mapping[str, int]], list[np.ndarray]]
+
+
+def compile_program(program: Program, dtype: Literal["float64", "float32"] = "float64", cache: bool = True) -> Kernel:
+    """Compile a kernel program once for all shapes.
+
+    The kernel takes the inputs in order (C-contiguous, of this dtype, 0-d for scalars; their shapes are not checked)
+    and the values of the named sizes; it returns fresh output arrays in order. With `cache` the machine code is
+    kept on disk and found again by later processes.
+
+    Raises ShapeError (the kernel) for a maximum over no elements, OperandError for a C function that this platform
+    does not have.
+    """
+    layout = make_layout(program)
+    result = cached_compilation(program, layout, dtype, use_disk=cache)
+    return CompiledKernel(program, layout, dtype, result.entry_point, result)
+
+
+__all__ = ["Kernel", "compile_program"]

@@ -1,0 +1,108 @@
+"""Machine code on disk: found by a hash of everything that shaped it, ignored when damaged or not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import stat
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba.core import serialize
+from numba.core.compiler import CompileResult
+from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
+
+from symgrad.backends.numba.layout import Layout
+from symgrad.backends.numba.symbols import Symbol, register
+from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library
+from symgrad.lowering.kernel_ir import Program
+
+FOLDER_VARIABLE = "SYMGRAD_CACHE_DIR"
+_FORMAT = "2"  # raise it when the emission changes without a new version
+
+
+def cached_compilation(program: Program, layout: Layout, dtype: str, use_disk: bool) -> Any:
+    """Return Numba's compilation result, from the cache folder if it is there."""
+    key = cache_key(program, dtype)
+    folder = cache_folder() if use_disk else None
+    path = None if folder is None else folder / f"{key}.kernel"
+    if path is not None:
+        found = _load(path)
+        if found is not None:
+            return found
+    from symgrad.backends.numba.emission import compile_function  # the compiler: not needed on a hit
+
+    result, symbols = compile_function(program, layout, dtype, f"kernel_{key[:24]}")
+    if path is not None:
+        _save(path, result, symbols)
+    return result
+
+
+def cache_key(program: Program, dtype: str) -> str:
+    """Return the hash of the program and of all that the machine code depends on."""
+    versions = (_FORMAT, llvmlite.__version__, numba.__version__, np.__version__, sys.version, sys.platform)
+    processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    options = (dtype, str(bool(os.environ.get(SCALAR_ONLY))), str(load_vector_library()))
+    parts = "\0".join((*versions, *processor, *options, str(program)))
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def cache_folder() -> Path | None:
+    """Return the folder, made if need be; None when there can be none that only this user writes to."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    try:
+        folder = Path(given) if given else _user_cache() / "symgrad"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except (OSError, RuntimeError):  # RuntimeError: no home folder
+        return None
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        return None
+    return folder
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _load(path: Path) -> Any | None:
+    """Return the compilation result in a file; None when there is none, or it is damaged."""
+    try:
+        content = path.read_bytes()
+        digest, payload = content[:32], content[32:]
+        if hashlib.sha256(payload).digest() != digest:
+            return None
+        symbols, reduced = pickle.loads(payload)
+        for library, function, arity in symbols:
+            register(Symbol(library, function, arity))
+        context = cpu_target.target_context
+        rtsys.initialize(context)  # the memory functions that unboxing calls; the rest of Numba stays unloaded
+        return CompileResult._rebuild(context, *reduced)
+    except Exception:  # whatever is wrong with the file, the kernel can be compiled again
+        return None
+
+
+def _save(path: Path, result: Any, symbols: tuple[Symbol, ...]) -> None:
+    """Write the file in one step, so that no process sees half of it; a folder that cannot be written is no error."""
+    content = serialize.dumps(([(s.library, s.function, s.arity) for s in symbols], result._reduce()))
+    with suppress(OSError):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)

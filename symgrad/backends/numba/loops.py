@@ -1,0 +1,149 @@
+"""Loops of the kernel IR as LLVM code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from llvmlite import ir
+
+from symgrad.backends.numba.scalars import emit_scalar, intrinsic
+from symgrad.backends.numba.scope import I64, Scope
+from symgrad.backends.numba.symbols import Symbol
+from symgrad.core.numeric import Instruction
+from symgrad.lowering.kernel_ir import (
+    Accumulate,
+    BodyItem,
+    Compute,
+    Fill,
+    Inside,
+    Load,
+    Loop,
+    Number,
+    SizeNumber,
+    Store,
+)
+
+_REORDER = ("reassoc", "contract", "nsz", "arcp")  # for sums only; never nnan or ninf
+_REDUCTIONS = {Instruction.MAXIMUM: "llvm.maximum", Instruction.MINIMUM: "llvm.minimum"}
+_START = {
+    Instruction.ADD: 0.0,
+    Instruction.MUL: 1.0,
+    Instruction.MAXIMUM: float("-inf"),
+    Instruction.MINIMUM: float("inf"),
+}
+
+
+def emit_loop(scope: Scope, loop: Loop, use: Callable[[Symbol], None]) -> None:
+    """Emit a loop nest; accumulators that stand still in the innermost loop live in registers there."""
+    _prepare_sizes(scope, loop)
+    if not loop.extents:
+        _emit_body(scope, loop, [], {}, use)
+        return
+    with ExitStack() as outer:
+        indices = [outer.enter_context(scope.loop(scope.size(extent))) for extent in loop.extents[:-1]]
+        _emit_innermost(scope, loop, indices, use)
+
+
+def emit_fill(scope: Scope, fill: Fill, count: ir.Value) -> None:
+    """Emit the loop that sets every element."""
+    with scope.loop(count) as index:
+        scope.builder.store(scope.number(fill.value), scope.builder.gep(scope.pointers(fill.buffer), [index]))
+
+
+def _prepare_sizes(scope: Scope, loop: Loop) -> None:
+    """Compute every size in the entry block, where it dominates all of its uses."""
+    for extent in loop.extents:
+        scope.size(extent)
+    loads = [item.source.at for item in loop.body if isinstance(item, Load)]
+    guards = [item.at for item in loop.body if isinstance(item, Inside)]
+    for at in (*loads, *guards, *(effect.target.at for effect in loop.effects)):
+        for size in (at.offset, *at.strides):
+            scope.size(size)
+    for item in loop.body:
+        if isinstance(item, SizeNumber):
+            scope.size(item.size)
+
+
+def _emit_innermost(scope: Scope, loop: Loop, outer: list[ir.Value], use: Callable[[Symbol], None]) -> None:
+    b = scope.builder
+    held = [e for e in loop.effects if isinstance(e, Accumulate) and e.target.at.strides[-1] == 0]
+    extent = scope.size(loop.extents[-1])
+    before = b.block
+    body, after = b.append_basic_block("inner"), b.append_basic_block("done")
+    b.cbranch(b.icmp_signed("<", ir.Constant(I64, 0), extent), body, after)
+    b.position_at_end(body)
+    index = b.phi(I64)
+    index.add_incoming(ir.Constant(I64, 0), before)
+    registers: dict[Accumulate, ir.PhiInstr] = {}
+    for effect in held:
+        registers[effect] = b.phi(scope.real)
+        registers[effect].add_incoming(scope.number(_START[effect.combine]), before)
+    totals = _emit_body(scope, loop, [*outer, index], registers, use)
+    following = b.add(index, ir.Constant(I64, 1), flags=["nsw"])
+    index.add_incoming(following, b.block)
+    for effect, total in totals.items():
+        registers[effect].add_incoming(total, b.block)
+    last = b.block
+    b.cbranch(b.icmp_signed("<", following, extent), body, after)
+    b.position_at_end(after)
+    for effect, total in totals.items():
+        result = b.phi(scope.real)
+        result.add_incoming(scope.number(_START[effect.combine]), before)
+        result.add_incoming(total, last)
+        totals[effect] = result
+    for effect, total in totals.items():
+        _combine_into_memory(scope, effect, total, [*outer, ir.Constant(I64, 0)])
+
+
+def _emit_body(
+    scope: Scope,
+    loop: Loop,
+    indices: list[ir.Value],
+    registers: dict[Accumulate, ir.PhiInstr],
+    use: Callable[[Symbol], None],
+) -> dict[Accumulate, ir.Value]:
+    values: list[ir.Value] = []
+    for item in loop.body:
+        values.append(_emit_item(scope, item, values, indices, use))
+    totals: dict[Accumulate, ir.Value] = {}
+    for effect in loop.effects:
+        match effect:
+            case Store(target, value):
+                scope.builder.store(values[value], scope.element(target.buffer, target.at, indices))
+            case Accumulate() if effect in registers:
+                totals[effect] = _combine(scope, effect.combine, registers[effect], values[effect.value])
+            case Accumulate():
+                _combine_into_memory(scope, effect, values[effect.value], indices)
+    return totals
+
+
+def _emit_item(
+    scope: Scope, item: BodyItem, values: list[ir.Value], indices: list[ir.Value], use: Callable[[Symbol], None]
+) -> ir.Value:
+    b = scope.builder
+    match item:
+        case Number(value):
+            return scope.number(value)
+        case SizeNumber(size):
+            return b.sitofp(scope.size(size), scope.real)
+        case Load(source):
+            return b.load(scope.element(source.buffer, source.at, indices))
+        case Inside(at):
+            inside = b.icmp_signed(">=", scope.address(at, indices), ir.Constant(I64, 0))
+            return b.uitofp(inside, scope.real)
+        case Compute(code, operands):
+            return emit_scalar(scope, code, [values[k] for k in operands], use)
+
+
+def _combine_into_memory(scope: Scope, effect: Accumulate, value: ir.Value, indices: list[ir.Value]) -> None:
+    pointer = scope.element(effect.target.buffer, effect.target.at, indices)
+    scope.builder.store(_combine(scope, effect.combine, scope.builder.load(pointer), value), pointer)
+
+
+def _combine(scope: Scope, combine: Instruction, total: ir.Value, value: ir.Value) -> ir.Value:
+    if combine is Instruction.ADD:
+        return scope.builder.fadd(total, value, flags=_REORDER)
+    if combine is Instruction.MUL:
+        return scope.builder.fmul(total, value, flags=_REORDER)
+    return intrinsic(scope, _REDUCTIONS[combine], [total, value], ("nsz",))

@@ -1,0 +1,126 @@
+"""Matrix products through BLAS. Row-major matrices are BLAS's column-major ones transposed: flags, not copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from symgrad.backends.numba.loops import emit_fill
+from symgrad.backends.numba.scope import I64, Scope
+from symgrad.backends.numba.symbols import Library, Symbol, register
+from symgrad.core.dims import Size, element_count
+from symgrad.lowering.kernel_ir import Fill, Matmul
+
+I8, I32 = ir.IntType(8), ir.IntType(32)
+Use = Callable[[Symbol], None]
+
+
+def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
+    """Emit one product; the result is zeroed first, so that empty sums are zeros."""
+    count = scope.size(element_count((*product.batch, product.rows, product.columns)))
+    for access in (product.a, product.b, product.c):
+        for size in (access.at.offset, *access.at.strides, *product.batch):
+            scope.size(size)
+    sizes = [scope.size(size) for size in (product.rows, product.inner, product.columns)]
+    emit_fill(scope, Fill(product.c.buffer, 0.0), count)
+    b = scope.builder
+    work = b.mul(count, sizes[1])
+    call = _Call(scope, use)
+    with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), work)), ExitStack() as loops:
+        indices = [loops.enter_context(scope.loop(scope.size(extent))) for extent in product.batch]
+        _emit_one(call, product, indices, *sizes)
+
+
+def _emit_one(
+    call: _Call, product: Matmul, indices: list[ir.Value], rows: ir.Value, inner: ir.Value, columns: ir.Value
+) -> None:
+    scope = call.scope
+    zero = ir.Constant(I64, 0)
+    a, b, c = (scope.element(x.buffer, x.at, [*indices, zero, zero]) for x in (product.a, product.b, product.c))
+    a_row, a_column = product.a.at.strides[-2:]
+    b_row, b_column = product.b.at.strides[-2:]
+    if product.rows == 1 and product.columns == 1:
+        call.dot(inner, (a, a_column), (b, b_row), c)
+    elif product.columns == 1:
+        call.gemv((a, a_row, a_column), rows, inner, (b, b_row), c)
+    elif product.rows == 1:
+        call.gemv((b, b_column, b_row), columns, inner, (a, a_column), c)
+    else:
+        call.gemm((a, a_row, a_column), (b, b_row, b_column), c, (rows, inner, columns))
+
+
+Matrix = tuple[ir.Value, Size, Size]
+Vector = tuple[ir.Value, Size]
+
+
+class _Call:
+    """Calls of BLAS in one function; arguments go by pointer, through slots in its entry block."""
+
+    def __init__(self, scope: Scope, use: Use) -> None:
+        self.scope = scope
+        self._use = use
+        self._letter = "d" if isinstance(scope.real, ir.DoubleType) else "s"
+
+    def dot(self, inner: ir.Value, x: Vector, y: Vector, result: ir.Value) -> None:
+        """Emit result = x . y."""
+        arguments = [self._int(inner), x[0], self._step(x[1]), y[0], self._step(y[1])]
+        self.scope.builder.store(self._call("dot", arguments, self.scope.real), result)
+
+    def gemv(self, a: Matrix, rows: ir.Value, inner: ir.Value, x: Vector, y: ir.Value) -> None:
+        """Emit y = a @ x."""
+        pointer, row, column = a
+        one, zero = self._real(1.0), self._real(0.0)
+        transposed = column == 1  # contiguous rows: BLAS sees the transpose
+        m, n, leading = (inner, rows, row) if transposed else (rows, inner, column)
+        shape = [self._int(m), self._int(n)]
+        operands = [pointer, self._leading(leading, m), x[0], self._step(x[1])]
+        self._call("gemv", [self._flag(transposed), *shape, one, *operands, zero, y, self._step(1)])
+
+    def gemm(self, a: Matrix, b: Matrix, c: ir.Value, sizes: tuple[ir.Value, ir.Value, ir.Value]) -> None:
+        """Emit c = a @ b as c' = b' a'."""
+        rows, inner, columns = sizes
+        b_flag, b_leading = self._operand(b, inner, columns)
+        a_flag, a_leading = self._operand(a, rows, inner)
+        shape = [self._int(columns), self._int(rows), self._int(inner)]
+        one, zero = self._real(1.0), self._real(0.0)
+        operands = [b[0], b_leading, a[0], a_leading]
+        self._call("gemm", [b_flag, a_flag, *shape, one, *operands, zero, c, self._int(columns)])
+
+    def _operand(self, matrix: Matrix, rows: ir.Value, columns: ir.Value) -> tuple[ir.Value, ir.Value]:
+        _, row, column = matrix
+        if column == 1:
+            return self._flag(False), self._leading(row, columns)
+        return self._flag(True), self._leading(column, rows)
+
+    def _leading(self, stride: Size, least: ir.Value) -> ir.Value:
+        b, value = self.scope.builder, self.scope.size(stride)
+        return self._int(b.select(b.icmp_signed("<", value, least), least, value))
+
+    def _slot(self, value: ir.Value) -> ir.Value:
+        slot = cgutils.alloca_once(self.scope.builder, value.type)
+        self.scope.builder.store(value, slot)
+        return slot
+
+    def _int(self, value: ir.Value) -> ir.Value:
+        return self._slot(self.scope.builder.trunc(value, I32))
+
+    def _step(self, stride: Size) -> ir.Value:
+        return self._int(self.scope.size(stride if stride != 0 else 1))
+
+    def _real(self, value: float) -> ir.Value:
+        return self._slot(self.scope.number(value))
+
+    def _flag(self, transposed: bool) -> ir.Value:
+        return self._slot(ir.Constant(I8, ord("T" if transposed else "N")))
+
+    def _call(self, name: str, arguments: list[ir.Value], result: ir.Type | None = None) -> ir.Value:
+        symbol = Symbol(Library.BLAS.value, self._letter + name)
+        self._use(symbol)
+        kind = ir.FunctionType(result or ir.VoidType(), [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(self.scope.builder.module, kind, register(symbol))
+        return self.scope.builder.call(function, arguments)
+
+

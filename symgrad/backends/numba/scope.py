@@ -1,0 +1,89 @@
+"""What the emission of one function knows: the builder, the values of the sizes, the pointers of the buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from llvmlite import ir
+
+from symgrad.core.dims import Dim, FloorDiv, Size
+from symgrad.lowering.kernel_ir import Affine
+
+I64 = ir.IntType(64)
+
+
+@dataclass(slots=True)
+class Scope:
+    """One LLVM function while it is built."""
+
+    builder: ir.IRBuilder
+    real: ir.Type
+    dims: Mapping[str, ir.Value]
+    pointers: Callable[[int], ir.Value]
+    sizes: dict[Size, ir.Value] = field(default_factory=dict)
+
+    def number(self, value: float) -> ir.Constant:
+        """Return a constant of the kernel's type."""
+        return ir.Constant(self.real, value)
+
+    def size(self, size: Size) -> ir.Value:
+        """Return the value of a size. First used where it dominates all uses, or prepared there."""
+        if isinstance(size, int):
+            return ir.Constant(I64, size)
+        if size not in self.sizes:
+            self.sizes[size] = self._polynomial(size)
+        return self.sizes[size]
+
+    def _polynomial(self, size: Dim) -> ir.Value:
+        total: ir.Value | None = None
+        for monomial, coefficient in size.terms:
+            term: ir.Value = ir.Constant(I64, coefficient)
+            for atom in monomial:
+                factor = self.dims[atom] if isinstance(atom, str) else self._floor_div(atom)
+                term = factor if _is_one(term) else self.builder.mul(term, factor, flags=["nsw"])
+            total = term if total is None else self.builder.add(total, term, flags=["nsw"])
+        return total
+
+    def _floor_div(self, atom: FloorDiv) -> ir.Value:
+        b, divisor = self.builder, ir.Constant(I64, atom.denominator)
+        numerator = self.size(atom.numerator)
+        below = b.icmp_signed("<", numerator, ir.Constant(I64, 0))
+        shifted = b.sub(numerator, ir.Constant(I64, atom.denominator - 1))
+        return b.sdiv(b.select(below, shifted, numerator), divisor)
+
+    def address(self, at: Affine, indices: Sequence[ir.Value]) -> ir.Value:
+        """Return the value of an affine function of the indices."""
+        b = self.builder
+        total: ir.Value | None = None if at.offset == 0 else self.size(at.offset)
+        for stride, index in zip(at.strides, indices, strict=True):
+            if stride == 0:
+                continue
+            step = index if stride == 1 else b.mul(index, self.size(stride), flags=["nsw"])
+            total = step if total is None else b.add(total, step, flags=["nsw"])
+        return ir.Constant(I64, 0) if total is None else total
+
+    def element(self, buffer: int, at: Affine, indices: Sequence[ir.Value]) -> ir.Value:
+        """Return the pointer to an element."""
+        return self.builder.gep(self.pointers(buffer), [self.address(at, indices)], inbounds=True)
+
+    @contextmanager
+    def loop(self, extent: ir.Value) -> Iterator[ir.Value]:
+        """Emit a loop; the builder stands in its body, then after it."""
+        b = self.builder
+        before = b.block
+        body, after = b.append_basic_block("loop"), b.append_basic_block("after")
+        b.cbranch(b.icmp_signed("<", ir.Constant(I64, 0), extent), body, after)
+        b.position_at_end(body)
+        index = b.phi(I64)
+        index.add_incoming(ir.Constant(I64, 0), before)
+        yield index
+        following = b.add(index, ir.Constant(I64, 1), flags=["nsw"])
+        index.add_incoming(following, b.block)
+        b.cbranch(b.icmp_signed("<", following, extent), body, after)
+        b.position_at_end(after)
+
+
+def _is_one(value: ir.Value) -> bool:
+    return isinstance(value, ir.Constant) and value.constant == 1

@@ -1,0 +1,120 @@
+"""C functions that kernels call, registered with LLVM under names of our own.
+
+Cached machine code refers to these names, never to addresses, so it can be loaded by another process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib import import_module
+
+import llvmlite.binding as llvm
+
+from symgrad.errors import OperandError
+
+
+class Library(Enum):
+    """Where a function comes from."""
+
+    LIBM = "libm"
+    BLAS = "blas"
+    LAPACK = "lapack"
+    SPECIAL = "special"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """A C function; `arity` tells overloads of special functions apart."""
+
+    library: str
+    function: str
+    arity: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name that LLVM code uses."""
+        return f"symgrad_{self.library}_{self.function}"
+
+
+def register(symbol: Symbol) -> str:
+    """Make the symbol known to LLVM and return its name. OperandError when the platform has no such function."""
+    if llvm.address_of_symbol(symbol.name) is None:
+        address = _FINDERS[Library(symbol.library)](symbol)
+        if address is None:
+            raise OperandError(f"there is no function {symbol.function} in {symbol.library} on this platform")
+        llvm.add_symbol(symbol.name, address)
+    return symbol.name
+
+
+@cache
+def _libm() -> ctypes.CDLL:
+    if sys.platform.startswith("linux"):
+        for name in ("libm.so.6", "libm.so"):
+            try:
+                return ctypes.CDLL(name)
+            except OSError:
+                continue
+    return ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+
+
+def _in_libm(symbol: Symbol) -> int | None:
+    try:
+        function = getattr(_libm(), symbol.function)
+    except AttributeError:
+        return None
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+def _in_blas(symbol: Symbol) -> int | None:
+    return _capsule_address("scipy.linalg.cython_blas", symbol.function)
+
+
+def _in_lapack(symbol: Symbol) -> int | None:
+    return _capsule_address("scipy.linalg.cython_lapack", symbol.function)
+
+
+def _in_special(symbol: Symbol) -> int | None:
+    """Pick the overload of cython_special whose arguments are all double."""
+    module = "scipy.special.cython_special"
+    wanted = f"double ({'double, ' * symbol.arity}int __pyx_skip_dispatch)".encode()
+    pattern = re.compile(rf"(__pyx_fuse_[0-9_]+?)?{re.escape(symbol.function)}\Z")
+    for name, capsule in _capsules(module).items():
+        if pattern.match(name) and _capsule_name(capsule) == wanted:
+            return _capsule_address(module, name)
+    return None
+
+
+def _capsules(module: str) -> Mapping[str, object]:
+    capsules: Mapping[str, object] = import_module(module).__pyx_capi__
+    return capsules
+
+
+def _capsule_name(capsule: object) -> bytes:
+    get_name = ctypes.pythonapi.PyCapsule_GetName
+    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    name: bytes = get_name(capsule)
+    return name
+
+
+def _capsule_address(module: str, name: str) -> int | None:
+    capsule = _capsules(module).get(name)
+    if capsule is None:
+        return None
+    get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    address: int = get_pointer(capsule, _capsule_name(capsule))
+    return address
+
+
+_FINDERS: dict[Library, Callable[[Symbol], int | None]] = {
+    Library.LIBM: _in_libm,
+    Library.BLAS: _in_blas,
+    Library.LAPACK: _in_lapack,
+    Library.SPECIAL: _in_special,
+}

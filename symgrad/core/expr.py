@@ -1,0 +1,567 @@
+"""Expressions: an interned DAG of three kinds of nodes, and the definition of an op as data.
+
+Equal expressions are the same object, so `is` decides equality and every walk can memoise on the node.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from importlib import import_module
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any, ClassVar, TypeAlias, TypeVar, final
+from weakref import WeakValueDictionary
+
+from symgrad.core.dims import Dim, Shape, shape_text
+from symgrad.core.domain import REALS, Domain
+from symgrad.core.notation import CALL, Infix, Notation, Postfix, Prefix
+from symgrad.core.numeric import ArrayKernel, Scalar
+from symgrad.core.shapes import apply_signature, broadcast
+from symgrad.errors import InvalidValueError, OperandError, UnknownNameError
+
+P = TypeVar("P")
+
+_interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
+_interning = threading.Lock()
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+
+
+class Expr(ABC):
+    """A real-valued array expression with a (possibly symbolic) shape. Its kinds: Input, Literal, Apply.
+
+    Python's operators build expressions; `==` is identity, which for interned nodes is structural equality
+    (write `sg.equal(a, b)` for the comparison as an expression).
+    """
+
+    __slots__ = ("__weakref__", "shape")
+    __array_ufunc__ = None  # NumPy arrays leave `array + expr` to us, and we say what is wrong with it
+    shape: Shape
+
+    presenters: ClassVar[dict[str, Callable[[Expr], str]]] = {}  # filled by symgrad.syntax: core cannot print
+
+    @property
+    @abstractmethod
+    def operands(self) -> tuple[Expr, ...]:
+        """The nodes this node is computed from."""
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """The inputs by name, in order of first use."""
+        found: dict[str, Input] = {}
+        for node in postorder(self):
+            if isinstance(node, Input) and found.setdefault(node.name, node) is not node:
+                raise OperandError(
+                    f"the input {node.name} is used with two shapes, {shape_text(found[node.name].shape)} "
+                    f"and {shape_text(node.shape)}"
+                )
+        return found
+
+    @property
+    def T(self) -> Expr:
+        """The transpose: axes in reverse order."""
+        return operator(Postfix, ".T")(self)
+
+    def __add__(self, other: Operand) -> Expr:
+        return operator(Infix, "+")(self, other)
+
+    def __radd__(self, other: Operand) -> Expr:
+        return operator(Infix, "+")(other, self)
+
+    def __sub__(self, other: Operand) -> Expr:
+        return operator(Infix, "-")(self, other)
+
+    def __rsub__(self, other: Operand) -> Expr:
+        return operator(Infix, "-")(other, self)
+
+    def __mul__(self, other: Operand) -> Expr:
+        return operator(Infix, "*")(self, other)
+
+    def __rmul__(self, other: Operand) -> Expr:
+        return operator(Infix, "*")(other, self)
+
+    def __truediv__(self, other: Operand) -> Expr:
+        return operator(Infix, "/")(self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expr:
+        return operator(Infix, "/")(other, self)
+
+    def __pow__(self, other: Operand) -> Expr:
+        return operator(Infix, "**")(self, other)
+
+    def __rpow__(self, other: Operand) -> Expr:
+        return operator(Infix, "**")(other, self)
+
+    def __matmul__(self, other: Operand) -> Expr:
+        return operator(Infix, "@")(self, other)
+
+    def __rmatmul__(self, other: Operand) -> Expr:
+        return operator(Infix, "@")(other, self)
+
+    def __lt__(self, other: Operand) -> Expr:
+        return operator(Infix, "<")(self, other)
+
+    def __le__(self, other: Operand) -> Expr:
+        return operator(Infix, "<=")(self, other)
+
+    def __gt__(self, other: Operand) -> Expr:
+        return operator(Infix, ">")(self, other)
+
+    def __ge__(self, other: Operand) -> Expr:
+        return operator(Infix, ">=")(self, other)
+
+    def __neg__(self) -> Expr:
+        return operator(Prefix, "-")(self)
+
+    def __pos__(self) -> Expr:
+        return self
+
+    def __abs__(self) -> Expr:
+        return lookup("abs")(self)
+
+    def __getitem__(self, index: object) -> Expr:
+        return lookup("index")(self, index=index)
+
+    def __bool__(self) -> bool:
+        raise OperandError("an expression has no truth value; use sg.where(condition, a, b) to choose")
+
+    def __iter__(self) -> Any:
+        raise OperandError("an expression cannot be looped over; index it, as in x[0]")
+
+    def __str__(self) -> str:
+        return self.presenters["text"](self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {shape_text(self.shape)}: {self}>"
+
+    def latex(self) -> str:
+        """Return the expression in LaTeX."""
+        return self.presenters["latex"](self)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def python(self) -> str:
+        """Return NumPy source of a function that computes the expression."""
+        return self.presenters["python"](self)
+
+    def to_sympy(self) -> Any:
+        """Return the SymPy form; OperandError for what SymPy cannot say."""
+        return self.presenters["sympy"](self)
+
+
+Operand: TypeAlias = Expr | float
+
+
+@final
+class Input(Expr):
+    """A named array (or scalar) that the user supplies."""
+
+    __slots__ = ("name",)
+    name: str
+
+    def __new__(cls, name: str, shape: Shape = ()) -> Input:
+        if not isinstance(name, str) or not _IDENTIFIER.match(name):
+            raise UnknownNameError(f"{name!r} cannot name an input: use ASCII letters, digits and _")
+        with _interning:
+            key = (cls, name, shape)
+            node = _interned.get(key)
+            if node is None:
+                node = object.__new__(cls)
+                node.shape, node.name = shape, name
+                _interned[key] = node
+        return node  # type: ignore[return-value]
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return ()
+
+
+@final
+class Literal(Expr):
+    """A finite number: an int or a float, kept apart."""
+
+    __slots__ = ("value",)
+    value: int | float
+
+    def __new__(cls, value: int | float) -> Literal:
+        try:
+            finite = isfinite(value)
+        except OverflowError:
+            finite = False
+        if not finite:
+            raise InvalidValueError("a number in a formula must be finite and below 1.8e308")
+        with _interning:
+            key = (cls, type(value), repr(value))
+            node = _interned.get(key)
+            if node is None:
+                node = object.__new__(cls)
+                node.shape, node.value = (), value
+                _interned[key] = node
+        return node  # type: ignore[return-value]
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return ()
+
+
+@final
+class Apply(Expr):
+    """An op applied to operands, with its static parameters. Built by calling the op."""
+
+    __slots__ = ("_operands", "op", "params")
+    op: OpDef
+    params: object
+    _operands: tuple[Expr, ...]
+
+    def __new__(cls, op: OpDef, operands: tuple[Expr, ...], params: object = None) -> Apply:
+        key = (cls, op, operands, params)
+        with _interning:
+            node = _interned.get(key)
+        if node is not None:
+            return node  # type: ignore[return-value]
+        shape = op.result_shape(operands, params)
+        with _interning:
+            node = _interned.get(key)
+            if node is None:
+                node = object.__new__(cls)
+                node.shape, node.op, node._operands, node.params = shape, op, operands, params
+                _interned[key] = node
+        return node  # type: ignore[return-value]
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        return self._operands
+
+    def parameters(self, kind: type[P]) -> P:
+        """Return the static parameters, which must be of this kind."""
+        if not isinstance(self.params, kind):
+            raise TypeError(f"{self.op.name} holds {self.params!r}, not {kind.__name__}")
+        return self.params
+
+
+def as_expr(value: object) -> Expr:
+    """Return `value` as a node: an expression itself, or a real number as a Literal. OperandError otherwise."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, Integral):
+        return Literal(int(value))
+    if isinstance(value, Real):
+        return Literal(float(value))
+    raise OperandError(
+        f"{type(value).__name__} cannot stand in an expression: it takes expressions and real numbers "
+        "(declare an array as an input and pass it when you call the kernel)"
+    )
+
+
+def postorder(*roots: Expr, stop: Container[Expr] = ()) -> list[Expr]:
+    """Return every node below `roots` once, operands before the nodes that use them, left to right.
+
+    Nodes in `stop` are returned, what is below them is not looked at. Iterative, so the depth of an expression is
+    bounded by memory alone.
+    """
+    done: set[Expr] = set()
+    order: list[Expr] = []
+    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if node in done:
+            continue
+        if ready or not node.operands or node in stop:
+            done.add(node)
+            order.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((operand, False) for operand in reversed(node.operands) if operand not in done)
+    return order
+
+
+# --- ops -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A function of another library, imported when it is first needed."""
+
+    module: str
+    name: str
+
+    def load(self) -> Callable[..., Any]:
+        """Import the module and return the function."""
+        function: Callable[..., Any] = getattr(import_module(self.module), self.name)
+        return function
+
+
+class ParameterKind(Enum):
+    """What a static parameter may be, for the parser and the printers."""
+
+    AXIS = "axis"  # an int, a tuple of ints, or None for all axes
+    AXES = "axes"  # a permutation
+    FLAG = "flag"  # True or False
+    SHAPE = "shape"  # a tuple of sizes
+    INDEX = "index"  # the inside of x[...]
+    SIZE = "size"
+    INTEGER = "integer"
+
+
+class Required(Enum):
+    """Marks a parameter that has no default."""
+
+    REQUIRED = "required"
+
+
+REQUIRED = Required.REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A static parameter. A required one is written by position after the operands, others by keyword."""
+
+    name: str
+    kind: ParameterKind
+    default: object = REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Partials:
+    """Elementwise derivative: for each operand, a function (result, *operands) -> partial derivative."""
+
+    functions: tuple[Callable[..., Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transposed:
+    """The op is linear in its only operand: (node, cotangent) -> cotangent of the operand."""
+
+    function: Callable[[Apply, Expr], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Structured:
+    """`pushforward(node, tangents)` with None for a zero tangent; `pullback(node, cotangent)`, one for each operand.
+
+    A cotangent may carry batch axes in front of the node's shape (a Jacobian is a pullback of an identity), and the
+    cotangents returned carry them too; count axes from the end.
+    """
+
+    pushforward: Callable[[Apply, tuple[Expr | None, ...]], Expr]
+    pullback: Callable[[Apply, Expr], tuple[Expr, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """Differentiate an equal expression instead, such as one that is right where the kernel's form is not."""
+
+    function: Callable[[Apply], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Piecewise constant: the derivative is zero wherever there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDifferentiable:
+    """No derivative, and why, for the error."""
+
+    why: str
+
+
+Derivative: TypeAlias = Partials | Transposed | Structured | Via | Flat | NotDifferentiable
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """Where an op has no derivative (`where`, for people), and what is returned there (`convention`)."""
+
+    where: str
+    convention: str
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """f(-x) = -f(x)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Even:
+    """f(-x) = f(x)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commutative:
+    """f(a, b) = f(b, a)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InverseOf:
+    """f(g(x)) = x for all real x in the domain of g, where g is the named op."""
+
+    name: str
+
+
+Trait: TypeAlias = Odd | Even | Commutative | InverseOf
+Prepare: TypeAlias = Callable[[tuple[Expr, ...], Mapping[str, Any]], object]
+NumericForm: TypeAlias = Scalar | ArrayKernel
+Reference: TypeAlias = Foreign | Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OpDef:
+    """One op, whole: its name and notation, type, derivative, numeric form, references and domain.
+
+    Exactly one of `derivative` and `expand` gives the derivative, and one of `numeric` and `expand` the kernel;
+    an incomplete definition fails when it is made. `reference` and `mp` are f(*arrays) for an elementwise op
+    (`mp` on single numbers), f(node, sizes, *arrays) otherwise; without `mp` the reference must work on arrays of
+    mpmath numbers too.
+    """
+
+    name: str
+    doc: str
+    operand_names: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    notation: Notation = CALL
+    latex: str = ""  # a word such as r"\tanh", or a template with {0}
+    elementwise: bool = False
+    signature: str = ""  # see shapes.read_signature; empty for elementwise ops and those with `shape`
+    shape: Callable[[tuple[Shape, ...], Any], Shape] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    prepare: Prepare | None = None  # (operands, given parameters) -> params, in normal form
+    canonical: Callable[[tuple[Expr, ...], Any], Expr | None] | None = None  # another node to build instead
+    requires: Callable[[Apply], tuple[tuple[Dim, str], ...]] | None = None  # sizes that must be >= 0, and why
+    derivative: Derivative | None = None
+    expand: Callable[[Apply], Expr] | None = None
+    numeric: NumericForm | Callable[[Apply], NumericForm] | None = None
+    reference: Reference | None = None
+    mp: Reference | None = None
+    domain: tuple[Domain, ...] | Callable[[Apply], tuple[Domain, ...]] | None = None
+    kinks: tuple[Kink, ...] = ()
+    traits: frozenset[Trait] = frozenset()
+    sympy: str = ""  # the name of SymPy's function
+    references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        problems = [
+            ("doc", not self.doc),
+            ("exactly one of derivative and expand", self.derivative is None and self.expand is None),
+            ("one of numeric and expand", self.numeric is None and self.expand is None),
+            ("reference", self.reference is None and self.expand is None),
+            ("a type rule", not (self.elementwise or self.signature or self.shape)),
+            ("prepare for its parameters", bool(self.parameters) and self.prepare is None),
+        ]
+        missing = [what for what, absent in problems if absent]
+        if missing:
+            raise TypeError(f"the definition of {self.name} lacks {' and '.join(missing)}")
+
+    def __call__(self, *operands: object, **parameters: Any) -> Expr:
+        """Build the node. Operands are expressions or real numbers, then required parameters, then keywords."""
+        count = len(self.operand_names)
+        given, extra = operands[:count], operands[count:]
+        names = [p.name for p in self.parameters]
+        if len(given) < count or len(extra) > len(names):
+            raise OperandError(f"{self.name} takes {self.usage()}, but {len(operands)} arguments were given")
+        values = {**dict(zip(names, extra, strict=False)), **parameters}
+        for name in values:
+            if name not in names:
+                raise UnknownNameError(f"{self.name} has no parameter {name!r}; it takes {self.usage()}")
+        for parameter in self.parameters:
+            if parameter.default is REQUIRED and parameter.name not in values:
+                raise OperandError(f"{self.name} takes {self.usage()}, but {parameter.name} is missing")
+        nodes = tuple(as_expr(operand) for operand in given)
+        return self.make(nodes, self.prepare(nodes, values) if self.prepare else None)
+
+    def make(self, operands: tuple[Expr, ...], params: object) -> Expr:
+        """Build the node from parameters in normal form."""
+        if self.canonical is not None:
+            other = self.canonical(operands, params)
+            if other is not None:
+                return other
+        return Apply(self, operands, params)
+
+    def usage(self) -> str:
+        """Return how the op is called: `sum(x, axis=None, keepdims=False)`."""
+        optional = [p.name if p.default is REQUIRED else f"{p.name}={p.default}" for p in self.parameters]
+        return f"{self.name}({', '.join([*self.operand_names, *optional])})"
+
+    def result_shape(self, operands: tuple[Expr, ...], params: object) -> Shape:
+        """Return the shape of the node; ShapeError when the operands do not fit."""
+        shapes = tuple(operand.shape for operand in operands)
+        if self.shape is not None:
+            return self.shape(shapes, params)
+        if self.elementwise:
+            return broadcast(*shapes)
+        return apply_signature(self.name, self.signature, shapes)
+
+    def numeric_form(self, node: Apply) -> NumericForm | None:
+        """Return the numeric form of `node`, or None when the op must be expanded."""
+        if self.numeric is None or isinstance(self.numeric, _NUMERIC_FORMS):
+            return self.numeric
+        return self.numeric(node)
+
+    def domains(self, node: Apply) -> tuple[Domain, ...]:
+        """Return the domain of each operand."""
+        if self.domain is None:
+            return (REALS,) * len(self.operand_names)
+        return self.domain if isinstance(self.domain, tuple) else self.domain(node)
+
+    def arguments(self, node: Apply) -> dict[str, object]:
+        """Return the parameters to write: the required ones, and those that differ from their default."""
+        if node.params is None:
+            return {}
+        values = {field.name: getattr(node.params, field.name) for field in fields(node.params)}  # type: ignore[arg-type]
+        return {p.name: values[p.name] for p in self.parameters if values[p.name] != p.default}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and its aliases."""
+        return (self.name, *self.aliases)
+
+    def __repr__(self) -> str:
+        return f"<op {self.usage()}>"
+
+
+_NUMERIC_FORMS = Scalar | ArrayKernel
+_by_name: dict[str, OpDef] = {}
+_by_symbol: dict[tuple[type, str], OpDef] = {}
+
+
+def register(op: OpDef) -> OpDef:
+    """Enter an op (and its aliases, and its operator) in the registry and return it."""
+    for name in op.names:
+        if _by_name.setdefault(name, op) is not op:
+            raise TypeError(f"two ops are called {name}")
+    if isinstance(op.notation, Infix | Prefix | Postfix):
+        _by_symbol[type(op.notation), op.notation.symbol] = op
+    return op
+
+
+def lookup(name: str) -> OpDef:
+    """Return the op called `name` (aliases count); UnknownNameError when there is none."""
+    try:
+        return _by_name[name]
+    except KeyError:
+        raise UnknownNameError(f"there is no function {name}") from None
+
+
+def operator(kind: type[Infix | Prefix | Postfix], symbol: str) -> OpDef:
+    """Return the op written with this operator."""
+    return _by_symbol[kind, symbol]
+
+
+def all_ops() -> tuple[OpDef, ...]:
+    """Return every op once, in order of definition."""
+    return tuple(dict.fromkeys(_by_name.values()))
+
+
+def op_names() -> tuple[str, ...]:
+    """Return every name and alias."""
+    return tuple(_by_name)

@@ -1,0 +1,138 @@
+"""What the numeric slot of an op may hold: data that the lowering reads, nothing that runs.
+
+An elementwise op holds a `Scalar` code; any other op holds an `ArrayKernel`, or a function from its node to one
+when it depends on the parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from symgrad.core.dims import Size
+
+
+class Instruction(Enum):
+    """One machine instruction (or two) on real numbers; comparisons give 1.0 or 0.0."""
+
+    ADD = "add"
+    SUB = "sub"
+    MUL = "mul"
+    DIV = "div"
+    NEG = "neg"
+    ABS = "abs"
+    SQRT = "sqrt"
+    SIGN = "sign"  # NaN stays NaN
+    MAXIMUM = "maximum"  # NaN if either operand is, as np.maximum
+    MINIMUM = "minimum"
+    LESS = "less"
+    LESS_EQUAL = "less_equal"
+    GREATER = "greater"
+    GREATER_EQUAL = "greater_equal"
+    EQUAL = "equal"
+    NOT_EQUAL = "not_equal"
+    SELECT = "select"  # select(c, a, b): a where c is not 0, else b; the other branch never leaks
+
+
+@dataclass(frozen=True, slots=True)
+class Libm:
+    """A function of the C math library, vectorised where the platform has a vector version."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A function of scipy.special.cython_special, all of its arguments double."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerPower:
+    """The power with a fixed integer exponent, by repeated multiplication (a quotient when it is negative)."""
+
+    exponent: int
+
+
+Scalar: TypeAlias = Instruction | Libm | Special | IntegerPower
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """A position `offset + step*i`, where i is the index along `axis` of the loop; `axis` None: just `offset`."""
+
+    axis: int | None
+    step: int = 1
+    offset: Size = 0
+
+
+IndexMap: TypeAlias = tuple[Along, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """result[i] = x[index(i)]: a view. `index` has one entry for each axis of x; loop axes are the result's."""
+
+    index: IndexMap
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """result = 0, then result[index(i)] = x[i]. `index` has one entry for each axis of the result; loop axes are x's.
+
+    The map is one to one, so no element is written twice.
+    """
+
+    index: IndexMap
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same elements in row-major order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Every element is `value`."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class SizeValue:
+    """A scalar: the value of a size."""
+
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Combine the elements along `axes`: ADD, MUL, MAXIMUM or MINIMUM."""
+
+    combine: Instruction
+    axes: tuple[int, ...]
+    keepdims: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BandMask:
+    """result[..., i, j] = x[..., i, j] where j - i <= upper, else 0: the lower triangle for upper = 0."""
+
+    upper: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """NumPy's matmul: vectors, matrices and leading batch axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A dense linear-algebra routine on the last two axes, by its name: cholesky, inv, det, logdet, solve."""
+
+    name: str
+
+
+ArrayKernel: TypeAlias = Gather | Scatter | Reshape | Fill | SizeValue | Reduce | BandMask | Contract | Routine

@@ -1,0 +1,7 @@
+"""Lowering: expressions to kernel IR, a program of fused loops and matrix routines."""
+
+from symgrad.lowering.kernel_ir import Program
+from symgrad.lowering.lower import lower
+from symgrad.lowering.validation import IllegalProgram, check
+
+__all__ = ["IllegalProgram", "Program", "check", "lower"]

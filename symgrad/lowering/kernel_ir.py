@@ -1,0 +1,306 @@
+"""Kernel IR: buffers, and statements that fill them. One program serves every shape: sizes stay symbolic.
+
+All buffers are row-major and contiguous. An address is an affine function of the loop's indices, so transposes,
+slices and broadcasts are only strides. `str(program)` is complete: equal texts are equal programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import chain
+from typing import TypeAlias
+
+from symgrad.core.dims import Dim, Shape, Size, shape_text
+from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
+
+
+class BufferKind(Enum):
+    """Who owns the memory."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    WORK = "work"
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory of one array. Work buffers with the same slot share memory; they have equal element counts."""
+
+    kind: BufferKind
+    shape: Shape
+    name: str = ""
+    slot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """`offset + strides[0]*i0 + strides[1]*i1 + ...` over the indices of a loop."""
+
+    offset: Size
+    strides: tuple[Size, ...]
+
+    def scaled(self, factor: Size) -> Affine:
+        """Return the function times `factor`."""
+        return Affine(self.offset * factor, tuple(s * factor for s in self.strides))
+
+    def plus(self, other: Affine) -> Affine:
+        """Return the sum of two functions of the same indices."""
+        strides = tuple(a + b for a, b in zip(self.strides, other.strides, strict=True))
+        return Affine(self.offset + other.offset, strides)
+
+    def __str__(self) -> str:
+        terms = [f"{_factor(s)}i{k}" for k, s in enumerate(self.strides) if s != 0]
+        if self.offset != 0 or not terms:
+            terms.append(str(self.offset))
+        return " + ".join(terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An element of a buffer."""
+
+    buffer: int
+    at: Affine
+
+    def __str__(self) -> str:
+        return f"b{self.buffer}[{self.at}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant."""
+
+    value: float
+
+    def __str__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeNumber:
+    """A size as a number."""
+
+    size: Size
+
+    def __str__(self) -> str:
+        return f"size {self.size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An element that is read."""
+
+    source: Access
+
+    def __str__(self) -> str:
+        return f"load {self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """1.0 where the affine function of the indices is >= 0, else 0.0."""
+
+    at: Affine
+
+    def __str__(self) -> str:
+        return f"inside {self.at}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A scalar code applied to earlier values of the body, by their positions."""
+
+    code: Scalar
+    operands: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return " ".join([code_text(self.code), *(f"%{k}" for k in self.operands)])
+
+
+BodyItem: TypeAlias = Number | SizeNumber | Load | Inside | Compute
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write a value of the body."""
+
+    target: Access
+    value: int
+
+    def __str__(self) -> str:
+        return f"{self.target} = %{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """Combine a value of the body into an element that was set before the loop; the order is free."""
+
+    target: Access
+    combine: Instruction
+    value: int
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.combine.value}= %{self.value}"
+
+
+Effect: TypeAlias = Store | Accumulate
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Run the body for each index below `extents`; without extents it is straight-line code."""
+
+    extents: Shape
+    body: tuple[BodyItem, ...]
+    effects: tuple[Effect, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        yield f"loop {shape_text(self.extents)}:"
+        yield from (f"  %{k} = {item}" for k, item in enumerate(self.body))
+        yield from (f"  {effect}" for effect in self.effects)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Set every element of a buffer."""
+
+    buffer: int
+    value: float
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        yield f"fill b{self.buffer} = {self.value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Matmul:
+    """c = a @ b, matrices of m x k and k x n; addresses run over the batch axes, then row and column."""
+
+    batch: Shape
+    rows: Size
+    inner: Size
+    columns: Size
+    a: Access
+    b: Access
+    c: Access
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        sizes = f"{shape_text(self.batch)} {self.rows} x {self.inner} x {self.columns}"
+        yield f"matmul {sizes}: {self.c} = {self.a} @ {self.b}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A linear-algebra routine on contiguous n x n matrices; addresses run over the batch axes.
+
+    `columns` counts the right-hand sides of solve.
+    """
+
+    name: str
+    batch: Shape
+    size: Size
+    columns: Size
+    operands: tuple[Access, ...]
+    result: Access
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        operands = ", ".join(map(str, self.operands))
+        yield f"{self.name} {shape_text(self.batch)} {self.size} x {self.columns}: {self.result} = {operands}"
+
+
+Statement: TypeAlias = Loop | Fill | Matmul | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Statements in order. `nonempty` are sizes that must be positive: a maximum of nothing has no value."""
+
+    buffers: tuple[Buffer, ...]
+    statements: tuple[Statement, ...]
+    nonempty: tuple[Size, ...] = ()
+    dims: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sizes = chain((s for b in self.buffers for s in b.shape), self.nonempty, _statement_sizes(self.statements))
+        names = {name for size in set(sizes) if isinstance(size, Dim) for name in size.names()}
+        object.__setattr__(self, "dims", tuple(sorted(names)))
+
+    def select(self, kind: BufferKind) -> list[int]:
+        """Return the positions of the buffers of one kind, in order."""
+        return [k for k, buffer in enumerate(self.buffers) if buffer.kind is kind]
+
+    def __str__(self) -> str:
+        lines = [f"program ({', '.join(self.dims)})"]
+        for k, buffer in enumerate(self.buffers):
+            label = f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
+            lines.append(f"b{k}: {buffer.kind.value}{label} {shape_text(buffer.shape)}")
+        lines.extend(f"nonempty {size}" for size in self.nonempty)
+        for statement in self.statements:
+            lines.extend(statement.lines())
+        return "\n".join(lines) + "\n"
+
+
+def code_text(code: Scalar) -> str:
+    """Return the name of a scalar code in the text of a program."""
+    match code:
+        case Instruction():
+            return code.value
+        case Libm(name):
+            return f"libm.{name}"
+        case Special(name):
+            return f"special.{name}"
+        case IntegerPower(exponent):
+            return f"power[{exponent}]"
+
+
+def accesses(statement: Statement) -> tuple[list[Access], list[Access]]:
+    """Return what a statement reads and what it writes; a `Fill` writes the whole buffer and is not listed."""
+    match statement:
+        case Loop(_, body, effects):
+            return [item.source for item in body if isinstance(item, Load)], [e.target for e in effects]
+        case Matmul():
+            return [statement.a, statement.b], [statement.c]
+        case Call():
+            return list(statement.operands), [statement.result]
+        case Fill():
+            return [], []
+
+
+def buffers_touched(statement: Statement) -> set[int]:
+    """Return the positions of all buffers a statement reads or writes."""
+    if isinstance(statement, Fill):
+        return {statement.buffer}
+    read, written = accesses(statement)
+    return {access.buffer for access in chain(read, written)}
+
+
+def _factor(size: Size) -> str:
+    if size == 1:
+        return ""
+    return f"({size})*" if isinstance(size, Dim) and len(size.terms) > 1 else f"{size}*"
+
+
+def _statement_sizes(statements: tuple[Statement, ...]) -> Iterator[Size]:
+    for statement in statements:
+        read, written = accesses(statement)
+        for access in chain(read, written):
+            yield from (access.at.offset, *access.at.strides)
+        match statement:
+            case Loop(extents, body, _):
+                yield from extents
+                for item in body:
+                    if isinstance(item, SizeNumber):
+                        yield item.size
+                    elif isinstance(item, Inside):
+                        yield from (item.at.offset, *item.at.strides)
+            case Matmul():
+                yield from (*statement.batch, statement.rows, statement.inner, statement.columns)
+            case Call():
+                yield from (*statement.batch, statement.size, statement.columns)
+            case Fill():
+                pass

@@ -1,0 +1,219 @@
+"""From expressions to a kernel program: stages, then one loop for all values over the same extents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.core.dims import Shape, Size, element_count
+from symgrad.core.expr import Apply, Expr, Input
+from symgrad.core.numeric import Contract, Instruction, Reduce, Routine, Scatter
+from symgrad.core.shapes import broadcast
+from symgrad.core.traversal import expand
+from symgrad.errors import OperandError
+from symgrad.lowering.addressing import identity, linear, loop_extents, row_major, through_index
+from symgrad.lowering.bodies import BodyBuilder
+from symgrad.lowering.contraction import operand_address, product, view_base
+from symgrad.lowering.kernel_ir import (
+    Access,
+    Accumulate,
+    Affine,
+    Buffer,
+    BufferKind,
+    Call,
+    Fill,
+    Load,
+    Loop,
+    Program,
+    Statement,
+    Store,
+)
+from symgrad.lowering.liveness import share_slots
+from symgrad.lowering.looporder import arrange
+from symgrad.lowering.schedule import Role, Schedule, make_schedule
+from symgrad.lowering.straightline import split
+
+_LONGEST_BODY = 1500  # items in the body of a loop over arrays; more is split into several loops
+_IDENTITY = {
+    Instruction.ADD: 0.0,
+    Instruction.MUL: 1.0,
+    Instruction.MAXIMUM: float("-inf"),
+    Instruction.MINIMUM: float("inf"),
+}
+
+
+def lower(outputs: Sequence[Expr], inputs: Sequence[Input]) -> Program:
+    """Return the kernel program that computes `outputs` from `inputs`, in this order.
+
+    Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
+    """
+    return _Lowering(expand(outputs, _definition), inputs).program()
+
+
+def _definition(node: Apply) -> Expr | None:
+    return node.op.expand(node) if node.op.numeric_form(node) is None and node.op.expand else None
+
+
+class _Lowering:
+    def __init__(self, outputs: Sequence[Expr], inputs: Sequence[Input]) -> None:
+        self.outputs = outputs
+        self.schedule: Schedule = make_schedule(outputs)
+        self.buffers: list[Buffer] = []
+        self.statements: list[Statement] = []
+        self.nonempty: dict[Size, None] = {}
+        self.memory: dict[Expr, int] = {}
+        self.complete: set[Expr] = set()
+        for given in inputs:
+            self.memory[given] = self._buffer(BufferKind.INPUT, given.shape, given.name)
+            self.complete.add(given)
+        for node in self.schedule.order:
+            if isinstance(node, Input) and node not in self.memory:
+                raise OperandError(f"the input {node.name} is used but not among the inputs of the kernel")
+
+    def program(self) -> Program:
+        """Return the finished program."""
+        copies = self._place_outputs()
+        for node in self.schedule.order:
+            if node in self.schedule.stored and node not in self.memory:
+                self.memory[node] = self._buffer(BufferKind.WORK, node.shape)
+        for group in self._groups():
+            self._emit_group(group)
+        for node, buffer in copies:
+            self._copy(node, buffer)
+        return share_slots(Program(tuple(self.buffers), tuple(self.statements), tuple(self.nonempty)))
+
+    def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
+        self.buffers.append(Buffer(kind, shape, name))
+        return len(self.buffers) - 1
+
+    def _place_outputs(self) -> list[tuple[Expr, int]]:
+        """Give each output its buffer; return those that have to be copied from other memory at the end."""
+        copies = []
+        for node in self.outputs:
+            buffer = self._buffer(BufferKind.OUTPUT, node.shape)
+            if node in self.schedule.stored and node not in self.memory:
+                self.memory[node] = buffer
+            else:
+                copies.append((node, buffer))
+        return copies
+
+    def _groups(self) -> list[list[Expr]]:
+        """Return the stored nodes, in order, grouped where one loop can compute them."""
+        groups: dict[tuple[object, ...], list[Expr]] = {}
+        for position, node in enumerate(self.schedule.order):
+            if node not in self.schedule.stored:
+                continue
+            stage, form = self.schedule.stage[node], self.schedule.forms.get(node)
+            if isinstance(form, Contract | Routine):
+                groups[stage, 1, 0, position] = [node]
+                continue
+            extents = loop_extents(self._loop_shape(node))
+            groups.setdefault((stage, 0, len(extents), extents), []).append(node)
+        return [groups[key] for key in sorted(groups, key=lambda key: key[:3])]
+
+    def _loop_shape(self, node: Expr) -> Shape:
+        form = self.schedule.forms.get(node)
+        return node.operands[0].shape if isinstance(form, Reduce | Scatter) else node.shape
+
+    def _emit_group(self, group: list[Expr]) -> None:
+        match self.schedule.forms.get(group[0]):
+            case Contract():
+                self._emit_product(group[0])
+            case Routine(name):
+                self._emit_routine(group[0], name)
+            case _:
+                self._emit_loops(group)
+        self.complete.update(group)
+
+    def _emit_loops(self, group: list[Expr]) -> None:
+        extents = loop_extents(self._loop_shape(group[0]))
+        builder = self._builder(extents)
+        pending: list[Expr] = []
+        for node in group:
+            self._add_effect(builder, node)
+            pending.append(node)
+            if extents and len(builder.items) > _LONGEST_BODY:
+                self._finish(builder, pending)
+                builder, pending = self._builder(extents), []
+        self._finish(builder, pending)
+
+    def _builder(self, extents: Shape) -> BodyBuilder:
+        return BodyBuilder(extents, self.schedule, self._complete_memory)
+
+    def _finish(self, builder: BodyBuilder, nodes: list[Expr]) -> None:
+        if builder.effects and builder.extents:
+            self.statements.append(arrange(builder.loop()))
+        elif builder.effects:
+            self.statements.extend(split(builder.loop(), lambda: self._buffer(BufferKind.WORK, ())))
+        self.complete.update(nodes)
+
+    def _complete_memory(self, node: Expr) -> int | None:
+        """Return the buffer to read `node` from, or None if it has to be computed in place."""
+        while self.schedule.roles[node] is Role.ALIAS:
+            node = node.operands[0]
+        return self.memory[node] if node in self.complete else None
+
+    def _add_effect(self, builder: BodyBuilder, node: Expr) -> None:
+        buffer, rank = self.memory[node], builder.rank
+        match self.schedule.forms.get(node):
+            case Reduce(combine, axes, _) as form:
+                operand = node.operands[0]
+                where = identity(operand.shape)
+                kept = [at for axis, at in enumerate(where) if axis not in axes]
+                sizes = tuple(size for axis, size in enumerate(operand.shape) if axis not in axes)
+                self._begin_reduction(form, operand.shape, buffer)
+                target = Access(buffer, linear(sizes, tuple(kept), rank))
+                builder.effects.append(Accumulate(target, combine, builder.value(operand, where)))
+            case Scatter(index):
+                operand = node.operands[0]
+                where = identity(operand.shape)
+                self.statements.append(Fill(buffer, 0.0))
+                target = Access(buffer, linear(node.shape, through_index(index, where, rank), rank))
+                builder.effects.append(Store(target, builder.value(operand, where)))
+            case _:
+                where = identity(node.shape)
+                target = Access(buffer, linear(node.shape, where, rank))
+                builder.effects.append(Store(target, builder.value(node, where)))
+
+    def _begin_reduction(self, form: Reduce, shape: Shape, buffer: int) -> None:
+        self.statements.append(Fill(buffer, _IDENTITY[form.combine]))
+        if form.combine in (Instruction.MAXIMUM, Instruction.MINIMUM):
+            count = element_count(tuple(shape[axis] for axis in form.axes))
+            if count != 1:
+                self.nonempty[count] = None
+
+    def _emit_product(self, node: Expr) -> None:
+        a, b = node.operands
+        self.statements.append(product(a, b, node, self._read_operand, self.memory[node]))
+
+    def _read_operand(self, node: Expr) -> Access:
+        base = view_base(node, self.schedule.forms)
+        return Access(self._whole(base), operand_address(node, base, self.schedule.forms))
+
+    def _whole(self, node: Expr) -> int:
+        buffer = self._complete_memory(node)
+        if buffer is None:
+            raise AssertionError(f"{node!r} is needed as a whole before it is complete")
+        return buffer
+
+    def _emit_routine(self, node: Expr, name: str) -> None:
+        matrix, *right = node.operands
+        vector = bool(right) and right[0].ndim == 1
+        batch = broadcast(*(x.shape[: x.ndim - (1 if x.ndim == 1 else 2)] for x in node.operands))
+        columns = right[0].shape[-1] if right and not vector else 1
+        operands = [self._batched(matrix, self._whole(matrix), 2, batch)]
+        operands += [self._batched(x, self._whole(x), 1 if vector else 2, batch) for x in right]
+        result = self._batched(node, self.memory[node], node.ndim - len(batch), batch)
+        self.statements.append(Call(name, batch, matrix.shape[-1], columns, tuple(operands), result))
+
+    def _batched(self, node: Expr, buffer: int, core: int, batch: Shape) -> Access:
+        front = node.shape[: node.ndim - core]
+        strides = row_major(node.shape)[: len(front)]
+        kept = tuple(0 if size == 1 else stride for size, stride in zip(front, strides, strict=True))
+        return Access(buffer, Affine(0, (0,) * (len(batch) - len(front)) + kept))
+
+    def _copy(self, node: Expr, target: int) -> None:
+        extents = (element_count(node.shape),) if node.shape else ()
+        at = Affine(0, (1,) * len(extents))
+        source = self._complete_memory(node)
+        assert source is not None
+        self.statements.append(Loop(extents, (Load(Access(source, at)),), (Store(Access(target, at), 0),)))

@@ -1,0 +1,133 @@
+"""What a legal kernel program is, as a check that raises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.core.dims import element_count
+from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
+from symgrad.lowering.kernel_ir import (
+    Access,
+    Accumulate,
+    Affine,
+    BufferKind,
+    Call,
+    Compute,
+    Fill,
+    Inside,
+    Load,
+    Loop,
+    Matmul,
+    Program,
+    Statement,
+    accesses,
+)
+
+_REDUCTIONS = (Instruction.ADD, Instruction.MUL, Instruction.MAXIMUM, Instruction.MINIMUM)
+_UNARY = (Instruction.NEG, Instruction.ABS, Instruction.SQRT, Instruction.SIGN)
+
+
+class IllegalProgram(AssertionError):
+    """A kernel program that breaks a rule of the IR."""
+
+
+def check(program: Program) -> None:
+    """Raise IllegalProgram unless every rule holds.
+
+    Buffers are written before they are read, inputs never written, outputs all written; values of a body are used
+    after their definition; addresses have one stride for each index; work buffers alive at once have their own slot.
+    """
+    defined = set(program.select(BufferKind.INPUT))
+    for statement in program.statements:
+        _check_statement(program, statement, defined)
+    missing = set(program.select(BufferKind.OUTPUT)) - defined
+    _require(not missing, f"outputs never written: {sorted(missing)}")
+    _check_slots(program)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise IllegalProgram(message)
+
+
+def _check_statement(program: Program, statement: Statement, defined: set[int]) -> None:
+    where = next(iter(statement.lines()))
+    read, written = accesses(statement)
+    targets = {statement.buffer} if isinstance(statement, Fill) else {access.buffer for access in written}
+    for buffer in targets:
+        _require(program.buffers[buffer].kind is not BufferKind.INPUT, f"{where}: writes the input b{buffer}")
+    for access in read:
+        _require(access.buffer in defined, f"{where}: reads b{access.buffer} before it is written")
+    match statement:
+        case Loop():
+            _check_loop(statement, where, defined)
+            _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
+        case Matmul():
+            _check_rank((statement.a, statement.b, statement.c), len(statement.batch) + 2, where)
+        case Call():
+            _check_rank((*statement.operands, statement.result), len(statement.batch), where)
+        case Fill():
+            pass
+    defined |= targets
+
+
+def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
+    rank = len(loop.extents)
+    for position, item in enumerate(loop.body):
+        match item:
+            case Load(access):
+                _check_affine(access.at, rank, where)
+            case Inside(at):
+                _check_affine(at, rank, where)
+            case Compute(code, operands):
+                _require(all(0 <= k < position for k in operands), f"{where}: %{position} uses a later value")
+                _require(_arity_fits(code, len(operands)), f"{where}: %{position} has {len(operands)} operands")
+            case _:
+                pass
+    for effect in loop.effects:
+        _check_affine(effect.target.at, rank, where)
+        _require(0 <= effect.value < len(loop.body), f"{where}: an effect uses no value of the body")
+        if isinstance(effect, Accumulate):
+            _require(effect.combine in _REDUCTIONS, f"{where}: {effect.combine.value} is no reduction")
+            _require(effect.target.buffer in defined, f"{where}: accumulates into b{effect.target.buffer}, never set")
+
+
+def _arity_fits(code: Scalar, count: int) -> bool:
+    match code:
+        case Instruction.SELECT:
+            return count == 3
+        case Instruction():
+            return count == (1 if code in _UNARY else 2)
+        case IntegerPower():
+            return count == 1
+        case Libm() | Special():
+            return count >= 1
+
+
+def _check_rank(targets: Sequence[Access], rank: int, where: str) -> None:
+    for access in targets:
+        _check_affine(access.at, rank, where)
+
+
+def _check_affine(at: Affine, rank: int, where: str) -> None:
+    _require(len(at.strides) == rank, f"{where}: {len(at.strides)} strides for {rank} indices")
+
+
+def _check_slots(program: Program) -> None:
+    owner: dict[int, int] = {}
+    for statement in program.statements:
+        read, written = accesses(statement)
+        for access in read:
+            buffer = program.buffers[access.buffer]
+            if buffer.kind is BufferKind.WORK:
+                kept = owner.get(buffer.slot) == access.buffer
+                _require(kept, f"b{access.buffer} is overwritten before its last use")
+        targets = [statement.buffer] if isinstance(statement, Fill) else [access.buffer for access in written]
+        for target in targets:
+            if program.buffers[target].kind is BufferKind.WORK:
+                owner[program.buffers[target].slot] = target
+    counts: dict[int, object] = {}
+    for buffer in program.buffers:
+        if buffer.kind is BufferKind.WORK:
+            count = counts.setdefault(buffer.slot, element_count(buffer.shape))
+            _require(count == element_count(buffer.shape), f"slot {buffer.slot} holds buffers of different sizes")

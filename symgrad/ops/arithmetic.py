@@ -1,0 +1,100 @@
+"""The four operations and the sign."""
+
+from __future__ import annotations
+
+from symgrad.core.expr import Commutative, Expr, Literal, Odd, Partials
+from symgrad.core.notation import ADDITIVE, MULTIPLICATIVE, SIGN, Infix, Prefix
+from symgrad.core.numeric import Instruction
+from symgrad.ops.define import elementwise
+
+ONE, MINUS_ONE = Literal(1), Literal(-1)
+
+
+def one(_result: Expr, *_operands: Expr) -> Expr:
+    return ONE
+
+
+def minus_one(_result: Expr, *_operands: Expr) -> Expr:
+    return MINUS_ONE
+
+
+def mul_partial_x(_z: Expr, _x: Expr, y: Expr) -> Expr:
+    return y
+
+
+def mul_partial_y(_z: Expr, x: Expr, _y: Expr) -> Expr:
+    return x
+
+
+def div_partial_x(_z: Expr, _x: Expr, y: Expr) -> Expr:
+    return 1 / y
+
+
+def div_partial_y(z: Expr, _x: Expr, y: Expr) -> Expr:
+    return -z / y
+
+
+def negated_literal(operands: tuple[Expr, ...], _params: object) -> Expr | None:
+    """-2 is the number, so that what is printed reads back as the same node."""
+    (x,) = operands
+    return Literal(-x.value) if isinstance(x, Literal) else None
+
+
+add = elementwise(
+    "add",
+    doc="The sum of two arrays.",
+    operands=("x", "y"),
+    notation=Infix("+", ADDITIVE),
+    derivative=Partials((one, one)),
+    numeric=Instruction.ADD,
+    reference="numpy:add",
+    mp="operator:add",
+    traits=frozenset({Commutative()}),
+    sympy="Add",
+)
+sub = elementwise(
+    "subtract",
+    doc="The difference of two arrays.",
+    operands=("x", "y"),
+    notation=Infix("-", ADDITIVE),
+    derivative=Partials((one, minus_one)),
+    numeric=Instruction.SUB,
+    reference="numpy:subtract",
+    mp="operator:sub",
+    sympy="operator:sub",
+)
+mul = elementwise(
+    "multiply",
+    doc="The product of two arrays, entry by entry.",
+    operands=("x", "y"),
+    notation=Infix("*", MULTIPLICATIVE),
+    derivative=Partials((mul_partial_x, mul_partial_y)),
+    numeric=Instruction.MUL,
+    reference="numpy:multiply",
+    mp="operator:mul",
+    traits=frozenset({Commutative()}),
+    sympy="Mul",
+)
+div = elementwise(
+    "divide",
+    doc="The quotient of two arrays, entry by entry.",
+    operands=("x", "y"),
+    notation=Infix("/", MULTIPLICATIVE),
+    derivative=Partials((div_partial_x, div_partial_y)),
+    numeric=Instruction.DIV,
+    reference="numpy:divide",
+    mp="operator:truediv",
+    sympy="operator:truediv",
+)
+neg = elementwise(
+    "negative",
+    doc="The array with its sign turned.",
+    notation=Prefix("-", SIGN),
+    canonical=negated_literal,
+    derivative=Partials((minus_one,)),
+    numeric=Instruction.NEG,
+    reference="numpy:negative",
+    mp="operator:neg",
+    traits=frozenset({Odd()}),
+    sympy="operator:neg",
+)

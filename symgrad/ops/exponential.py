@@ -1,0 +1,148 @@
+"""Exponentials, logarithms, the square root, and their stable relatives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symgrad.core.domain import NONNEGATIVE, POSITIVE, Interval
+from symgrad.core.expr import Apply, Expr, InverseOf, Kink, Partials
+from symgrad.core.numeric import Instruction, Libm
+from symgrad.ops.define import elementwise
+from symgrad.ops.piecewise import absolute, maximum, where
+
+
+def exp_partial(y: Expr, _x: Expr) -> Expr:
+    return y
+
+
+def expm1_partial(_y: Expr, x: Expr) -> Expr:
+    return exp(x)
+
+
+def log_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / x
+
+
+def log1p_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / (1 + x)
+
+
+def sqrt_partial(y: Expr, _x: Expr) -> Expr:
+    return 1 / (2 * y)
+
+
+def sigmoid_partial(y: Expr, _x: Expr) -> Expr:
+    return y * (1 - y)
+
+
+def softplus_partial(_y: Expr, x: Expr) -> Expr:
+    return sigmoid(x)
+
+
+def expand_sigmoid(node: Apply) -> Expr:
+    """exp(-|x|) never overflows, and 1/(1 + z) and z/(1 + z) keep their digits in both tails."""
+    (x,) = node.operands
+    z = exp(-absolute(x))
+    return where(x >= 0, 1, z) / (1 + z)
+
+
+def expand_softplus(node: Apply) -> Expr:
+    (x,) = node.operands
+    return maximum(x, 0) + log1p(exp(-absolute(x)))
+
+
+def softplus_reference(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.logaddexp(0.0, x))
+
+
+def sigmoid_mp(x):  # type: ignore[no-untyped-def]  # an mpf
+    import mpmath
+
+    return 1 / (1 + mpmath.exp(-x))
+
+
+def softplus_mp(x):  # type: ignore[no-untyped-def]  # an mpf
+    import mpmath
+
+    return mpmath.log1p(mpmath.exp(x)) if x < 0 else x + mpmath.log1p(mpmath.exp(-x))
+
+
+exp = elementwise(
+    "exp",
+    doc="The exponential.",
+    latex="e^{{{0}}}",
+    derivative=Partials((exp_partial,)),
+    numeric=Libm("exp"),
+    reference="numpy:exp",
+    mp="mpmath:exp",
+    traits=frozenset({InverseOf("log")}),
+    sympy="exp",
+)
+expm1 = elementwise(
+    "expm1",
+    doc="exp(x) - 1, exact for small x.",
+    latex=r"\operatorname{expm1}",
+    derivative=Partials((expm1_partial,)),
+    numeric=Libm("expm1"),
+    reference="numpy:expm1",
+    mp="mpmath:expm1",
+    traits=frozenset({InverseOf("log1p")}),
+    sympy="symgrad.ops.sympy_forms:expm1",
+)
+log = elementwise(
+    "log",
+    doc="The natural logarithm.",
+    latex=r"\log",
+    derivative=Partials((log_partial,)),
+    numeric=Libm("log"),
+    reference="numpy:log",
+    mp="mpmath:log",
+    domain=(POSITIVE,),
+    traits=frozenset({InverseOf("exp")}),
+    sympy="log",
+)
+log1p = elementwise(
+    "log1p",
+    doc="log(1 + x), exact for small x.",
+    latex=r"\operatorname{log1p}",
+    derivative=Partials((log1p_partial,)),
+    numeric=Libm("log1p"),
+    reference="numpy:log1p",
+    mp="mpmath:log1p",
+    domain=(Interval(low=-1.0),),
+    traits=frozenset({InverseOf("expm1")}),
+    sympy="symgrad.ops.sympy_forms:log1p",
+)
+sqrt = elementwise(
+    "sqrt",
+    doc="The square root.",
+    latex=r"\sqrt{{{0}}}",
+    derivative=Partials((sqrt_partial,)),
+    numeric=Instruction.SQRT,
+    reference="numpy:sqrt",
+    mp="mpmath:sqrt",
+    domain=(NONNEGATIVE,),
+    kinks=(Kink("x = 0", "infinity, the one-sided slope"),),
+    sympy="sqrt",
+)
+sigmoid = elementwise(
+    "sigmoid",
+    doc="The logistic function 1/(1 + exp(-x)).",
+    aliases=("expit", "logistic"),
+    latex=r"\sigma",
+    derivative=Partials((sigmoid_partial,)),
+    expand=expand_sigmoid,
+    reference="scipy.special:expit",
+    mp=sigmoid_mp,
+    sympy="symgrad.ops.sympy_forms:sigmoid",
+)
+softplus = elementwise(
+    "softplus",
+    doc="log(1 + exp(x)), without overflow.",
+    latex=r"\operatorname{softplus}",
+    derivative=Partials((softplus_partial,)),
+    expand=expand_softplus,
+    reference=softplus_reference,
+    mp=softplus_mp,
+    sympy="symgrad.ops.sympy_forms:softplus",
+)

@@ -1,0 +1,54 @@
+"""Hyperbolic functions."""
+
+from __future__ import annotations
+
+from symgrad.core.expr import Even, Expr, Odd, Partials
+from symgrad.core.numeric import Libm
+from symgrad.ops.define import elementwise
+
+
+def sinh_partial(_y: Expr, x: Expr) -> Expr:
+    return cosh(x)
+
+
+def cosh_partial(_y: Expr, x: Expr) -> Expr:
+    return sinh(x)
+
+
+def tanh_partial(y: Expr, _x: Expr) -> Expr:
+    return 1 - y**2
+
+
+sinh = elementwise(
+    "sinh",
+    doc="The hyperbolic sine.",
+    latex=r"\sinh",
+    derivative=Partials((sinh_partial,)),
+    numeric=Libm("sinh"),
+    reference="numpy:sinh",
+    mp="mpmath:sinh",
+    traits=frozenset({Odd()}),
+    sympy="sinh",
+)
+cosh = elementwise(
+    "cosh",
+    doc="The hyperbolic cosine.",
+    latex=r"\cosh",
+    derivative=Partials((cosh_partial,)),
+    numeric=Libm("cosh"),
+    reference="numpy:cosh",
+    mp="mpmath:cosh",
+    traits=frozenset({Even()}),
+    sympy="cosh",
+)
+tanh = elementwise(
+    "tanh",
+    doc="The hyperbolic tangent.",
+    latex=r"\tanh",
+    derivative=Partials((tanh_partial,)),
+    numeric=Libm("tanh"),
+    reference="numpy:tanh",
+    mp="mpmath:tanh",
+    traits=frozenset({Odd()}),
+    sympy="tanh",
+)

@@ -1,0 +1,97 @@
+"""The determinant and its logarithm.
+
+Giles, Collected matrix derivative results for forward and reverse mode AD (2008), section 2.2.4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.core.domain import MatrixDomain
+from symgrad.core.expr import Apply, Expr, Structured
+from symgrad.core.indexing import FULL, NewAxis
+from symgrad.core.numeric import Routine
+from symgrad.ops.contraction import trace
+from symgrad.ops.define import array_op
+from symgrad.ops.linalg.inverse import inv, mp_matrices, solve
+from symgrad.ops.reduction import first
+from symgrad.ops.shaping import Sizes, swap
+
+SOURCE = ("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.4",)
+
+
+def as_matrices(x: Expr) -> Expr:
+    """Return numbers with two axes of size 1 behind them, to multiply matrices with."""
+    return x[(*[FULL] * x.ndim, NewAxis(), NewAxis())] if x.ndim else x
+
+
+def det_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    return node * trace(solve(node.operands[0], first(tangents)))
+
+
+def det_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    return (as_matrices(cotangent * node) * swap(inv(node.operands[0])),)
+
+
+def logdet_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    return trace(solve(node.operands[0], first(tangents)))
+
+
+def logdet_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    return (as_matrices(cotangent) * swap(inv(node.operands[0])),)
+
+
+def det_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.det(a))
+
+
+def logdet_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.slogdet(a)[1])
+
+
+def det_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    import mpmath
+
+    return mp_matrices(mpmath.det, a)
+
+
+def log_abs_det_mp(matrix: Any) -> Any:
+    import mpmath
+
+    return mpmath.log(abs(mpmath.det(matrix)))
+
+
+def logdet_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return mp_matrices(log_abs_det_mp, a)
+
+
+det = array_op(
+    "det",
+    doc="The determinant of a square matrix.",
+    operands=("A",),
+    latex=r"\det",
+    signature="...(n,n)->()",
+    derivative=Structured(det_pushforward, det_pullback),
+    numeric=Routine("det"),
+    reference=det_reference,
+    mp=det_mp,
+    domain=(MatrixDomain("invertible"),),
+    references=SOURCE,
+    sympy="symgrad.ops.sympy_forms:det",
+)
+logdet = array_op(
+    "logdet",
+    doc="The logarithm of the absolute value of the determinant.",
+    operands=("A",),
+    latex=r"\log\left|\det {0}\right|",
+    signature="...(n,n)->()",
+    derivative=Structured(logdet_pushforward, logdet_pullback),
+    numeric=Routine("logdet"),
+    reference=logdet_reference,
+    mp=logdet_mp,
+    domain=(MatrixDomain("invertible"),),
+    references=SOURCE,
+    sympy="symgrad.ops.sympy_forms:logdet",
+)

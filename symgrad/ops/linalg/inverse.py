@@ -1,0 +1,130 @@
+"""The inverse of a matrix and the solution of a linear system.
+
+Giles, Collected matrix derivative results for forward and reverse mode AD (2008), sections 2.2.3 and 2.3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from symgrad.core.domain import REALS, MatrixDomain
+from symgrad.core.expr import Apply, Expr, Structured
+from symgrad.core.numeric import Routine
+from symgrad.ops.broadcasting import unbroadcast
+from symgrad.ops.contraction import as_column, as_row, outer
+from symgrad.ops.define import array_op
+from symgrad.ops.reduction import first
+from symgrad.ops.shaping import Sizes, swap
+
+
+def mp_matrices(function: Callable[..., Any], a: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Apply an mpmath function of matrices to each matrix of stacks of them; the results are stacked."""
+    import mpmath
+
+    batch = np.broadcast_shapes(*(x.shape[:-2] for x in (a, *others)))
+    stacks = [np.broadcast_to(x, batch + x.shape[-2:]) for x in (a, *others)]
+    results = []
+    for position in np.ndindex(*batch):
+        result = function(*(mpmath.matrix(x[position].tolist()) for x in stacks))
+        results.append(np.array(result.tolist(), dtype=object) if isinstance(result, mpmath.matrix) else result)
+    core = np.shape(results[0]) if results else ()
+    return np.array(results, dtype=object).reshape(batch + core)
+
+
+def inv_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    return -(node @ first(tangents) @ node)
+
+
+def inv_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    transposed = swap(node)
+    return (-(transposed @ cotangent @ transposed),)
+
+
+def inv_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.inv(a))
+
+
+def inv_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    import mpmath
+
+    return mp_matrices(mpmath.inverse, a)
+
+
+inv = array_op(
+    "inv",
+    doc="The inverse of a square matrix.",
+    operands=("A",),
+    aliases=("inverse",),
+    latex="{0}^{{-1}}",
+    signature="...(n,n)->(n,n)",
+    derivative=Structured(inv_pushforward, inv_pullback),
+    numeric=Routine("inv"),
+    reference=inv_reference,
+    mp=inv_mp,
+    domain=(MatrixDomain("invertible"),),
+    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.3",),
+    sympy="symgrad.ops.sympy_forms:inv",
+)
+
+
+def _is_vector(a: Expr, b: Expr) -> bool:
+    return b.ndim == a.ndim - 1
+
+
+def solve_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    a, _ = node.operands
+    a_dot, b_dot = tangents
+    if a_dot is None:
+        return solve(a, b_dot)
+    residual = -(a_dot @ node)
+    return solve(a, residual if b_dot is None else b_dot + residual)
+
+
+def solve_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    a, b = node.operands
+    batch = cotangent.ndim - node.ndim
+    if not _is_vector(a, b):
+        b_bar = solve(swap(a), cotangent)
+        return unbroadcast(-(b_bar @ swap(node)), a.shape, batch), unbroadcast(b_bar, b.shape, batch)
+    if cotangent.ndim == 1:
+        b_bar = solve(swap(a), cotangent)
+        return -outer(b_bar, node), b_bar
+    # A stack of vectors is solved as a stack of one-column matrices: solve reads (batch, n) as a matrix.
+    columns = solve(swap(a), as_column(cotangent))
+    b_bar = columns[(*[slice(None)] * (columns.ndim - 1), 0)]
+    return unbroadcast(-(as_column(b_bar) * as_row(node)), a.shape, batch), unbroadcast(b_bar, b.shape, batch)
+
+
+def solve_reference(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if b.ndim == a.ndim - 1:
+        return np.asarray(np.linalg.solve(a, b[..., None])[..., 0])
+    return np.asarray(np.linalg.solve(a, b))
+
+
+def solve_mp(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    import mpmath
+
+    if b.ndim == a.ndim - 1:
+        return solve_mp(_node, _sizes, a, b[..., None])[..., 0]
+    # mpmath solves for one column at a time; the inverse at 50 digits and more loses nothing that counts.
+    inverse = mp_matrices(mpmath.inverse, a)
+    return np.asarray(np.matmul(inverse, b), dtype=object)
+
+
+solve = array_op(
+    "solve",
+    doc="The solution x of A @ x = b; b is a vector or a matrix of columns.",
+    operands=("A", "b"),
+    latex=r"{0}^{{-1}} {1}",
+    signature="(n,n),(n)->(n) | ...(n,n),(n,k)->(n,k)",
+    derivative=Structured(solve_pushforward, solve_pullback),
+    numeric=Routine("solve"),
+    reference=solve_reference,
+    mp=solve_mp,
+    domain=(MatrixDomain("invertible"), REALS),
+    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.3.1",),
+    sympy="symgrad.ops.sympy_forms:solve",
+)

@@ -1,0 +1,79 @@
+"""Powers and the hypotenuse."""
+
+from __future__ import annotations
+
+from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Domain
+from symgrad.core.expr import Apply, Commutative, Expr, Kink, Literal, Partials
+from symgrad.core.notation import POWER, Infix
+from symgrad.core.numeric import IntegerPower, Libm, Scalar
+from symgrad.ops.define import elementwise
+from symgrad.ops.exponential import log
+from symgrad.ops.piecewise import where
+
+LARGEST_UNROLLED_EXPONENT = 64
+
+
+def pow_partial_base(_z: Expr, x: Expr, p: Expr) -> Expr:
+    if not isinstance(p, Literal):
+        return p * x ** (p - 1)
+    if p.value == 2:
+        return p * x
+    return p * x ** (p.value - 1)
+
+
+def pow_partial_exponent(z: Expr, x: Expr, _p: Expr) -> Expr:
+    return z * log(x)
+
+
+def pow_numeric(node: Apply) -> Scalar:
+    _, p = node.operands
+    if not isinstance(p, Literal):
+        return Libm("pow")
+    if p.value == int(p.value) and abs(p.value) <= LARGEST_UNROLLED_EXPONENT:
+        return IntegerPower(int(p.value))
+    return Libm("pow")
+
+
+def pow_domain(node: Apply) -> tuple[Domain, ...]:
+    _, p = node.operands
+    if not isinstance(p, Literal) or p.value < 0:
+        integer = isinstance(p, Literal) and p.value == int(p.value)
+        return (REALS if integer else POSITIVE, REALS)
+    return (REALS if p.value == int(p.value) else NONNEGATIVE, REALS)
+
+
+def hypot_partial_x(z: Expr, x: Expr, _y: Expr) -> Expr:
+    return where(z > 0, x / z, 0)
+
+
+def hypot_partial_y(z: Expr, _x: Expr, y: Expr) -> Expr:
+    return where(z > 0, y / z, 0)
+
+
+power = elementwise(
+    "power",
+    doc="x to the power p. A negative x needs an integer number p.",
+    operands=("x", "p"),
+    aliases=("pow",),
+    notation=Infix("**", POWER, right_associative=True),
+    latex="{0}^{{{1}}}",
+    derivative=Partials((pow_partial_base, pow_partial_exponent)),
+    numeric=pow_numeric,
+    reference="numpy:power",
+    mp="operator:pow",
+    domain=pow_domain,
+    sympy="Pow",
+)
+hypot = elementwise(
+    "hypot",
+    doc="sqrt(x**2 + y**2), without overflow.",
+    operands=("x", "y"),
+    latex=r"\operatorname{hypot}",
+    derivative=Partials((hypot_partial_x, hypot_partial_y)),
+    numeric=Libm("hypot"),
+    reference="numpy:hypot",
+    mp="mpmath:hypot",
+    kinks=(Kink("x = y = 0", "0, the shortest subgradient"),),
+    traits=frozenset({Commutative()}),
+    sympy="symgrad.ops.sympy_forms:hypot",
+)

@@ -1,0 +1,71 @@
+"""The rewriting engine: rules fire bottom-up until none applies, with everything shared.
+
+A rule is a named function from a node (its operands already rewritten) to an equal node, or None where it has nothing
+to say. Rules make the expression right in more places, cheaper or shorter, in a normal form that they leave alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from symgrad.core.expr import Apply, Expr, OpDef
+from symgrad.core.traversal import expand
+from symgrad.errors import ShapeError
+
+Rule: TypeAlias = Callable[[Apply], Expr | None]
+
+_rules: defaultdict[OpDef, list[Rule]] = defaultdict(list)
+_elementwise_rules: list[Rule] = []
+
+
+def rule(*ops: OpDef) -> Callable[[Rule], Rule]:
+    """Register a rule for the nodes of some ops."""
+
+    def enter(function: Rule) -> Rule:
+        for op in ops:
+            _rules[op].append(function)
+        return function
+
+    return enter
+
+
+def elementwise_rule(function: Rule) -> Rule:
+    """Register a rule that reads traits, for the nodes of every elementwise op."""
+    _elementwise_rules.append(function)
+    return function
+
+
+def rewrite_once(node: Apply) -> Expr | None:
+    """Return what the first rule that applies makes of `node`; None when none does."""
+    for function in _rules_for(node.op):
+        result = function(node)
+        if result is None or result is node:
+            continue
+        if result.shape != node.shape:
+            raise ShapeError(f"the rule {function.__name__} changed the shape {node.shape} to {result.shape}: a bug")
+        return result
+    return None
+
+
+def _rules_for(op: OpDef) -> list[Rule]:
+    specific = _rules.get(op, [])
+    return [*_elementwise_rules, *specific] if op.elementwise else specific
+
+
+def simplify(roots: Sequence[Expr]) -> list[Expr]:
+    """Return equal expressions in normal form. What roots share stays shared.
+
+    >>> import symgrad as sg
+    >>> x = sg.scalar("x")
+    >>> print(*simplify([x * 2 * x, sg.log(1 + sg.exp(x))]), sep="; ")
+    2*x**2; softplus(x)
+    """
+    return expand(roots, rewrite_once)
+
+
+def registered_rules() -> dict[str, Rule]:
+    """Return every rule by its name, for the tests."""
+    every = [*_elementwise_rules, *(function for rules in _rules.values() for function in rules)]
+    return {function.__name__: function for function in every}

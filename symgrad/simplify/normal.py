@@ -1,0 +1,213 @@
+"""Sums and products as data: coefficients and terms, coefficients and powers.
+
+Products of sums are never multiplied out, so nothing here can make an expression grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from math import isfinite
+from operator import mul as times
+from typing import TypeAlias
+
+from symgrad.core.dims import Shape
+from symgrad.core.expr import Apply, Expr, Literal
+from symgrad.core.shapes import broadcast
+from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.power import power
+from symgrad.simplify.shapes import ZERO, fit, strip
+
+Number: TypeAlias = int | Fraction | float
+Powers: TypeAlias = dict[Expr, Number]
+
+# A longer sum or product is split in runs of this length: without a bound, a chain of n operations costs n**2.
+LONGEST_RUN = 64
+LARGEST_INTEGER = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """coefficient * base**exponent * ..., bases in order of first use."""
+
+    coefficient: Number
+    powers: Powers
+
+    def key(self) -> frozenset[tuple[Expr, Number]]:
+        """Return what two products share when they differ by their coefficient and order only."""
+        return frozenset(self.powers.items())
+
+
+def factorise(node: Expr) -> Product:
+    """Read a product: through `*`, `/`, sign, roots and fixed powers, down to factors that are none of these."""
+    coefficient: Number = 1
+    powers: Powers = {}
+    stack: list[tuple[Expr, Number]] = [(node, 1)]
+    budget = LONGEST_RUN
+    while stack:
+        x, exponent = stack.pop()
+        x = strip(x)
+        if isinstance(x, Literal) and (value := _power_of_number(x.value, exponent)) is not None:
+            coefficient = coefficient * value
+            continue
+        parts = _factors(x, exponent, node.shape) if budget > 0 else None
+        if parts is None:
+            powers[x] = powers.get(x, 0) + exponent
+        else:
+            stack.extend(reversed(parts))
+            budget -= 1
+    return Product(_tidy(coefficient), {base: e for base, e in powers.items() if e})
+
+
+def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number]] | None:
+    """Return the factors of x**exponent one level down; None when x is a factor itself."""
+    if not isinstance(x, Apply):
+        return None
+    whole = exponent == int(exponent)
+    if x.op is neg and whole:
+        return [(Literal(-1), exponent), (x.operands[0], exponent)]
+    if x.shape not in ((), shape) and not _is_scaled(x):
+        return None
+    if x.op is mul and exponent in (1, -1):
+        return [(x.operands[0], exponent), (x.operands[1], exponent)]
+    if x.op is div and exponent in (1, -1):
+        return [(x.operands[0], exponent), (x.operands[1], -exponent)]
+    if x.op is sqrt and whole:
+        return [(x.operands[0], Fraction(1, 2) * int(exponent))]
+    if x.op is power and whole:
+        fixed = x.operands[1]
+        if isinstance(fixed, Literal) and _is_dyadic(fixed.value) and x.operands[0].shape == x.shape:
+            return [(x.operands[0], _tidy(Fraction(fixed.value) * int(exponent)))]
+    return None
+
+
+def _is_scaled(x: Apply) -> bool:
+    """Is x a number times an array, or an array over a number? Taking that apart multiplies no arrays anew."""
+    return (x.op is mul and x.operands[0].ndim == 0) or (x.op is div and x.operands[1].ndim == 0)
+
+
+def _is_dyadic(value: float) -> bool:
+    """Is the exponent a small multiple of 1/4, so that arithmetic with it is exact?"""
+    return abs(value) < 1024 and value * 4 == int(value * 4)
+
+
+def _power_of_number(value: Number, exponent: Number) -> Number | None:
+    """Return value**exponent where that is a number worth writing, else None."""
+    if exponent != int(exponent) or abs(exponent) > 64 or (value == 0 and exponent < 0):
+        return None
+    result: Number = (Fraction(value) if isinstance(value, int) else value) ** int(exponent)
+    too_large = isinstance(result, Fraction) and max(abs(result.numerator), result.denominator) > LARGEST_INTEGER
+    return None if too_large or not isfinite(result) else _tidy(result)
+
+
+def _tidy(value: Number) -> Number:
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def build_product(product: Product, shape: Shape) -> Expr:
+    """Write a product: number, scalars, arrays, over the denominator."""
+    coefficient = product.coefficient
+    if coefficient == 0:
+        return fit(ZERO, shape)
+    numerator = _in_order(_raise(base, e) for base, e in product.powers.items() if e > 0)
+    denominator = _in_order(_raise(base, -e) for base, e in product.powers.items() if e < 0)
+    if isinstance(coefficient, Fraction):
+        denominator.insert(0, Literal(coefficient.denominator))
+        coefficient = coefficient.numerator
+    if coefficient == -1 and numerator:
+        numerator[0] = -numerator[0]
+    elif coefficient != 1 or not numerator:
+        numerator.insert(0, ONE if coefficient == 1 else Literal(coefficient))
+    result = _multiply(numerator)
+    if denominator:
+        result = result / _multiply(denominator)
+    return fit(result, shape)
+
+
+def _in_order(factors: Iterable[Expr]) -> list[Expr]:
+    """Scalars first: `2*lam*w` costs one product an entry."""
+    return sorted(factors, key=_is_array)
+
+
+def _is_array(x: Expr) -> bool:
+    return x.ndim > 0
+
+
+def _multiply(factors: list[Expr]) -> Expr:
+    """Multiply, arrays of one shape among themselves first: X*(u*v) costs less than X*u*v when u and v are vectors."""
+    groups: dict[Shape, list[Expr]] = {}
+    for factor in factors:
+        groups.setdefault(factor.shape, []).append(factor)
+    if len(groups.keys() - {()}) <= 1:
+        return reduce(times, factors)
+    return reduce(times, [*groups.pop((), []), *(reduce(times, group) for group in groups.values())])
+
+
+def _raise(base: Expr, exponent: Number) -> Expr:
+    if exponent == 1:
+        return base
+    if exponent == Fraction(1, 2):
+        return sqrt(base)
+    return base ** (exponent if isinstance(exponent, int) else float(exponent))
+
+
+@dataclass(slots=True)
+class Term:
+    """coefficient * product of a sum."""
+
+    coefficient: Number
+    powers: Powers
+
+
+def collect(node: Expr) -> dict[frozenset[tuple[Expr, Number]], Term]:
+    """Read a sum: through `+`, `-` and sign; equal terms are added up. The key of a plain number is empty."""
+    terms: dict[frozenset[tuple[Expr, Number]], Term] = {}
+    stack: list[tuple[Expr, int]] = [(node, 1)]
+    budget = LONGEST_RUN
+    while stack:
+        x, sign = stack.pop()
+        x = strip(x)
+        parts = _summands(x, sign, node.shape) if budget > 0 else None
+        if parts is not None:
+            stack.extend(reversed(parts))
+            budget -= 1
+            continue
+        product = factorise(x)
+        key = product.key()
+        term = terms.setdefault(key, Term(0, product.powers))
+        term.coefficient = _tidy(term.coefficient + sign * product.coefficient)
+    return {key: term for key, term in terms.items() if term.coefficient != 0}
+
+
+def _summands(x: Expr, sign: int, shape: Shape) -> list[tuple[Expr, int]] | None:
+    if not isinstance(x, Apply) or x.shape not in ((), shape):
+        return None
+    if x.op is add:
+        return [(x.operands[0], sign), (x.operands[1], sign)]
+    if x.op is sub:
+        return [(x.operands[0], sign), (x.operands[1], -sign)]
+    if x.op is neg:
+        return [(x.operands[0], -sign)]
+    return None
+
+
+def build_sum(terms: Iterable[Term], shape: Shape) -> Expr:
+    """Write a sum, beginning with a term that has no sign where there is one."""
+    ordered = list(terms)
+    if not ordered:
+        return fit(ZERO, shape)
+    first = next((k for k, term in enumerate(ordered) if term.coefficient > 0), 0)
+    head, rest = ordered[first], ordered[:first] + ordered[first + 1 :]
+    result = _write(head, head.coefficient)
+    for term in rest:
+        written = _write(term, abs(term.coefficient))
+        result = result - written if term.coefficient < 0 else result + written
+    return fit(result, shape)
+
+
+def _write(term: Term, coefficient: Number) -> Expr:
+    product = Product(coefficient, term.powers)
+    return build_product(product, broadcast((), *(base.shape for base in term.powers)))

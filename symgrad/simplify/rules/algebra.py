@@ -1,0 +1,85 @@
+"""Sums and products in normal form."""
+
+from __future__ import annotations
+
+from symgrad.core.expr import Apply, Expr, Literal
+from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.piecewise import where
+from symgrad.ops.power import power
+from symgrad.simplify.engine import rule
+from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise
+from symgrad.simplify.rules.products import special_product
+from symgrad.simplify.shapes import ZERO, fit
+
+
+@rule(add, sub)
+def sum_normal_form(node: Apply) -> Expr | None:
+    """x + x is 2*x, and x - x is 0: equal terms are collected, terms with the same condition merged."""
+    terms = collect(node)
+    merged = _merge_choices(list(terms.values()))
+    return build_sum(merged, node.shape)
+
+
+@rule(neg)
+def negated_sum(node: Apply) -> Expr | None:
+    """-(a - b) is b - a."""
+    (x,) = node.operands
+    if isinstance(x, Apply) and x.op in (add, sub):
+        return sum_normal_form(node)
+    return product_normal_form(node)
+
+
+@rule(mul, div)
+def product_normal_form(node: Apply) -> Expr | None:
+    """x*2*x is 2*x**2, and a*b/b is a: numbers and equal factors are collected."""
+    product = factorise(node)
+    special = special_product(product, node.shape)
+    return build_product(product, node.shape) if special is None else fit(special, node.shape)
+
+
+@rule(power, sqrt)
+def power_normal_form(node: Apply) -> Expr | None:
+    """x**1 is x, sqrt(x)**2 is x, and (-x)**2 is x**2."""
+    if node.op is power and not isinstance(node.operands[1], Literal):
+        return fit(ONE, node.shape) if node.operands[0] is ONE else None
+    if node.op is power and node.operands[1].value == 0:  # type: ignore[attr-defined]  # a Literal, see above
+        return fit(ONE, node.shape)
+    return build_product(factorise(node), node.shape)
+
+
+def _merge_choices(terms: list[Term]) -> list[Term]:
+    """where(c, a, 0) + where(c, 0, b) is where(c, a, b)."""
+    by_condition: dict[Expr, list[Term]] = {}
+    for term in terms:
+        choice = _choice(term)
+        if choice is not None:
+            by_condition.setdefault(choice.operands[0], []).append(term)
+    for condition, group in by_condition.items():
+        if len(group) == 1:
+            continue
+        branches = [_branch_sum(group, position) for position in (1, 2)]
+        merged = Term(1, {where(condition, *branches): 1})
+        position = terms.index(group[0])
+        terms[position] = merged
+        terms = [term for term in terms if term not in group[1:]]
+    return terms
+
+
+def _choice(term: Term) -> Apply | None:
+    if len(term.powers) != 1:
+        return None
+    ((base, exponent),) = term.powers.items()
+    return base if isinstance(base, Apply) and base.op is where and exponent == 1 else None
+
+
+def _branch_sum(group: list[Term], position: int) -> Expr:
+    total: Expr = ZERO
+    for term in group:
+        choice = _choice(term)
+        assert choice is not None  # the group holds nothing else
+        branch = build_product(
+            Product(term.coefficient, {choice.operands[position]: 1}), choice.operands[position].shape
+        )
+        total = branch if total is ZERO else total + branch
+    return total

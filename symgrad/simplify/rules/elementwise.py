@@ -1,0 +1,67 @@
+"""Rules that read the traits of elementwise ops, and implicit broadcasting."""
+
+from __future__ import annotations
+
+from symgrad.core.expr import Apply, Even, Expr, InverseOf, Literal, Odd, lookup
+from symgrad.core.shapes import broadcast
+from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.piecewise import where
+from symgrad.ops.power import power
+from symgrad.simplify.engine import elementwise_rule, rule
+from symgrad.simplify.normal import factorise
+from symgrad.simplify.shapes import fit, strip
+
+_NORMAL_FORMS = frozenset({add, sub, neg, mul, div, power, sqrt})  # these strip their operands by themselves
+
+
+@elementwise_rule
+def implicit_broadcast(node: Apply) -> Expr | None:
+    """f(broadcast_to(x, shape), y) is f(x, y) where y has the shape already; else the repetition moves outside."""
+    if node.op in _NORMAL_FORMS:
+        return None
+    operands = tuple(strip(operand) for operand in node.operands)
+    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+        return None
+    bare = node.op.make(operands, node.params)
+    return fit(bare, node.shape) if broadcast(bare.shape, node.shape) == node.shape else None
+
+
+@elementwise_rule
+def parity(node: Apply) -> Expr | None:
+    """sin(-x) is -sin(x), cos(-x) is cos(x)."""
+    if node.op is neg or len(node.operands) != 1 or not node.op.traits & {Odd(), Even()}:
+        return None
+    (x,) = node.operands
+    if not isinstance(x, Apply) or factorise(x).coefficient >= 0:
+        return None
+    result = node.op(-x)
+    return result if Even() in node.op.traits else -result
+
+
+@elementwise_rule
+def inverse_functions(node: Apply) -> Expr | None:
+    """log(exp(x)) is x."""
+    if len(node.operands) != 1:
+        return None
+    (inner,) = node.operands
+    if isinstance(inner, Apply) and any(
+        isinstance(trait, InverseOf) and lookup(trait.name) is inner.op for trait in node.op.traits
+    ):
+        return inner.operands[0]
+    return None
+
+
+@rule(where)
+def settled_choice(node: Apply) -> Expr | None:
+    """where(c, a, a) is a; a constant condition chooses."""
+    condition, a, b = node.operands
+    if isinstance(condition, Literal):
+        return fit(a if condition.value else b, node.shape)
+    return fit(a, node.shape) if a is b else None
+
+
+@rule(power)
+def power_of_one(node: Apply) -> Expr | None:
+    """1**p is 1."""
+    return fit(ONE, node.shape) if strip(node.operands[0]) is ONE else None

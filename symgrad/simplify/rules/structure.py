@@ -1,0 +1,204 @@
+"""Rules about moving and repeating elements: transpose, reshape, subscripts, broadcasting and sums of repetitions."""
+
+from __future__ import annotations
+
+from symgrad.core.dims import Size, element_count
+from symgrad.core.expr import Apply, Expr, Literal
+from symgrad.core.indexing import FULL, NewAxis
+from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
+from symgrad.ops.broadcasting import Axes, broadcast_to, sum
+from symgrad.ops.constants import eye, ones, size
+from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.shaping import (
+    Permutation,
+    Placement,
+    Subscripts,
+    Target,
+    diag,
+    diag_embed,
+    diagonal,
+    index,
+    reshape,
+    scatter,
+    swap,
+    transpose,
+)
+from symgrad.simplify.engine import rule
+from symgrad.simplify.normal import Product, build_product, factorise
+from symgrad.simplify.shapes import fit, is_zero
+
+_LINEAR = (transpose, reshape, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
+
+
+@rule(*_LINEAR)
+def linear_of_zero(node: Apply) -> Expr | None:
+    """A linear map of zeros gives zeros."""
+    return fit(Literal(0), node.shape) if is_zero(node.operands[0]) and node.shape else None
+
+
+@rule(transpose)
+def double_transpose(node: Apply) -> Expr | None:
+    """x.T.T is x."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op is not transpose:
+        return None
+    outer_order, inner_order = node.parameters(Permutation).order(x.ndim), x.parameters(Permutation).order(x.ndim)
+    return transpose(x.operands[0], axes=tuple(inner_order[axis] for axis in outer_order))
+
+
+@rule(transpose)
+def transpose_of_product(node: Apply) -> Expr | None:
+    """(A @ B).T is B.T @ A.T, and the transposes of symmetric and outer forms are known."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.ndim != 2:
+        return None
+    if x.op in (eye, diag):
+        return x
+    if x.op is outer:
+        return outer(x.operands[1], x.operands[0])
+    if x.op is matmul:
+        left, right = x.operands
+        return matmul(swap(right), swap(left))
+    return None
+
+
+@rule(transpose)
+def transpose_of_elementwise(node: Apply) -> Expr | None:
+    """(2*A + B).T is 2*A.T + B.T."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.ndim != 2 or x.op not in (add, sub, neg, mul, div):
+        return None
+    if any(operand.shape not in ((), x.shape) for operand in x.operands):
+        return None
+    return x.op.make(tuple(swap(o) if o.ndim else o for o in x.operands), x.params)
+
+
+@rule(transpose, reshape, index)
+def view_of_constant(node: Apply) -> Expr | None:
+    """A view of equal entries is an array of equal entries."""
+    (x,) = node.operands
+    if isinstance(x, Apply) and x.op is ones:
+        return ones(node.shape) if node.shape else ONE
+    return None
+
+
+@rule(reshape)
+def reshape_of_view(node: Apply) -> Expr | None:
+    """reshape(reshape(x)) is one reshape; new axes are no obstacle."""
+    (x,) = node.operands
+    if not isinstance(x, Apply):
+        return None
+    only_new_axes = x.op is index and all(
+        item == FULL or isinstance(item, NewAxis) for item in x.parameters(Subscripts).index
+    )
+    if x.op is reshape or only_new_axes:
+        return reshape(x.operands[0], node.parameters(Target).shape)
+    return None
+
+
+@rule(broadcast_to)
+def broadcast_of_number(node: Apply) -> Expr | None:
+    """broadcast_to(s, (n,)) is s*ones(n); broadcasting twice is broadcasting once."""
+    (x,) = node.operands
+    if x.ndim == 0:
+        return fit(x, node.shape)
+    if isinstance(x, Apply) and x.op is broadcast_to:
+        return broadcast_to(x.operands[0], node.shape)
+    if isinstance(x, Apply) and x.op is ones:
+        return ones(node.shape)
+    if isinstance(x, Apply) and x.op is mul and x.operands[0].ndim == 0 and _is(x.operands[1], ones):
+        return fit(x.operands[0], node.shape)
+    return None
+
+
+@rule(index)
+def index_of_scatter(node: Apply) -> Expr | None:
+    """Reading back what was placed."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op is not scatter:
+        return None
+    return x.operands[0] if x.parameters(Placement).index == node.parameters(Subscripts).index else None
+
+
+@rule(diagonal)
+def diagonal_of_diag(node: Apply) -> Expr | None:
+    """diagonal(diag(v)) is v, and of an identity it is ones."""
+    (x,) = node.operands
+    if isinstance(x, Apply) and x.op in (diag, diag_embed):
+        return x.operands[0]
+    if isinstance(x, Apply) and x.op is eye:
+        return ones(node.shape)
+    if isinstance(x, Apply) and x.op is outer:
+        return x.operands[0] * x.operands[1]
+    return None
+
+
+@rule(diag)
+def diag_of_ones(node: Apply) -> Expr | None:
+    """diag(ones(n)) is eye(n), and diag(s*v) is s*diag(v)."""
+    (v,) = node.operands
+    if _is(v, ones):
+        return eye(node.shape[0])
+    product = factorise(v)
+    scalars = {b: e for b, e in product.powers.items() if not b.ndim}
+    if product.coefficient == 1 and not scalars:
+        return None
+    rest = {b: e for b, e in product.powers.items() if b.ndim}
+    return build_product(Product(product.coefficient, scalars), ()) * diag(build_product(Product(1, rest), v.shape))
+
+
+@rule(sum)
+def sum_of_scaled(node: Apply) -> Expr | None:
+    """sum(s*x) is s*sum(x), and sum(ones(n)) is n."""
+    (x,) = node.operands
+    axes = node.parameters(Axes)
+    if _is(x, ones):
+        return fit(_count(x, axes), node.shape)
+    product = factorise(x)
+    scalars = {b: e for b, e in product.powers.items() if not b.ndim}
+    if product.coefficient == 1 and not scalars:
+        return None
+    rest = build_product(Product(1, {b: e for b, e in product.powers.items() if b.ndim}), x.shape)
+    return build_product(Product(product.coefficient, scalars), ()) * sum(rest, axis=axes.axis, keepdims=axes.keepdims)
+
+
+def _count(x: Expr, axes: Axes) -> Expr:
+    count: Size = element_count(tuple(x.shape[axis] for axis in axes.reduced(x.ndim)))
+    return size(count)
+
+
+@rule(sum)
+def sum_of_repetition(node: Apply) -> Expr | None:
+    """The sum along an axis of copies is the number of copies times one."""
+    (x,) = node.operands
+    axes = node.parameters(Axes)
+    if not isinstance(x, Apply) or x.op is not broadcast_to or axes.keepdims:
+        return None
+    (inner,) = x.operands
+    lead = x.ndim - inner.ndim
+    copied = [a for a in axes.reduced(x.ndim) if a < lead or (inner.shape[a - lead] == 1 and x.shape[a] != 1)]
+    if set(copied) != set(axes.reduced(x.ndim)):
+        return None
+    times = size(element_count(tuple(x.shape[axis] for axis in copied)))
+    return times * reshape(inner, node.shape) if element_count(inner.shape) == element_count(node.shape) else None
+
+
+@rule(sum, trace)
+def sum_of_diagonal(node: Apply) -> Expr | None:
+    """The entries of diag(v) sum to those of v; trace(A) of known forms."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op not in (diag, eye) or x.ndim != 2:
+        return None
+    v = x.operands[0] if x.op is diag else ones(x.shape[:1])
+    if node.op is trace:
+        return sum(v)
+    axes = node.parameters(Axes)
+    if axes.axis is None:
+        return fit(sum(v), node.shape) if not axes.keepdims else None
+    if not axes.keepdims:
+        return v
+    return v[None, :] if axes.axis == 0 else v[:, None]
+
+
+def _is(x: Expr, op: object) -> bool:
+    return isinstance(x, Apply) and x.op is op

@@ -1,0 +1,87 @@
+"""The last pass, for people: broadcasting and scaled rows written in matrix notation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.core.expr import Apply, Expr
+from symgrad.core.indexing import FULL, NewAxis
+from symgrad.core.traversal import expand
+from symgrad.ops.arithmetic import mul
+from symgrad.ops.broadcasting import broadcast_to
+from symgrad.ops.constants import ones
+from symgrad.ops.contraction import matmul, outer
+from symgrad.ops.linalg.inverse import inv
+from symgrad.ops.shaping import Subscripts, diag, index, swap, transpose
+
+
+def textbook(roots: Sequence[Expr]) -> list[Expr]:
+    """Return equal expressions in matrix notation: diag(v) @ X for v[:, None]*X, outer(u, v) for u[:, None]*v.
+
+    `simplify` turns these back into the cheaper forms before a kernel is made.
+    """
+    return expand(roots, matrix_notation)
+
+
+def matrix_notation(node: Apply) -> Expr | None:
+    if node.op is broadcast_to and node.ndim == 2:
+        return _repeated_vector(node)
+    if node.op is matmul:
+        return _quadratic_form(node) if node.ndim == 0 else _scaled_factor(node)
+    if node.op is inv and node.ndim == 2:
+        return _transposed_inverse(node)
+    if node.op is mul and node.ndim == 2:
+        return _scaled_rows(node)
+    return None
+
+
+def column_vector(x: Expr) -> Expr | None:
+    """Return v when x is v[:, None]."""
+    if isinstance(x, Apply) and x.op is index and x.parameters(Subscripts).index == (FULL, NewAxis()):
+        return x.operands[0] if x.operands[0].ndim == 1 else None
+    return None
+
+
+def _quadratic_form(node: Apply) -> Expr | None:
+    """(A.T @ x) @ y is x @ A @ y."""
+    left, right = node.operands
+    if not isinstance(left, Apply) or left.op is not matmul or left.operands[0].ndim != 2:
+        return None
+    return matmul(matmul(left.operands[1], swap(left.operands[0])), right)
+
+
+def _transposed_inverse(node: Apply) -> Expr | None:
+    """inv(A.T) is inv(A).T."""
+    (x,) = node.operands
+    return swap(inv(swap(x))) if isinstance(x, Apply) and x.op is transpose else None
+
+
+def _repeated_vector(node: Apply) -> Expr | None:
+    (x,) = node.operands
+    if x.ndim == 1:
+        return outer(ones(node.shape[0]), x)
+    column = column_vector(x)
+    return None if column is None else outer(column, ones(node.shape[1]))
+
+
+def _scaled_rows(node: Apply) -> Expr | None:
+    """v[:, None]*X is diag(v) @ X; v[:, None]*w is outer(v, w)."""
+    for x, y in (node.operands, node.operands[::-1]):
+        column = column_vector(x)
+        if column is None:
+            continue
+        if y.ndim == 1:
+            return outer(column, y)
+        if y.shape == node.shape:
+            return diag(column) @ y
+    return None
+
+
+def _scaled_factor(node: Apply) -> Expr | None:
+    """(X*v) @ Y is X @ diag(v) @ Y."""
+    left, right = node.operands
+    if isinstance(left, Apply) and left.op is mul and left.ndim == 2 and right.ndim == 2:
+        for x, v in (left.operands, left.operands[::-1]):
+            if v.ndim == 1 and x.shape == left.shape:
+                return x @ diag(v) @ right
+    return None

@@ -1,0 +1,377 @@
+"""The routes of a verification. Each compares an array with what it should be, within an estimated error.
+
+Two of them close a chain: the formula is right (FORMULA), and the kernel computes the formula (GRADIENT). DIFFERENCES
+and ADJOINT look at the whole from outside: they know nothing of the derivative's formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from symgrad.backends.reference import evaluate_reference
+from symgrad.core.dims import element_count, evaluate
+from symgrad.core.expr import Expr, Input, postorder
+from symgrad.diff.pushforward import push_forward
+from symgrad.errors import InvalidValueError
+from symgrad.verification import differences, precise, rounding
+from symgrad.verification.model import Check, Point, Route, Verdict
+from symgrad.verification.precise import NotPreciseError, Precise
+from symgrad.verification.sampling import violations
+
+COARSEST = 1e-6  # a check that would not see a relative error of this size says nothing
+MOST_PRECISE_OPERATIONS = 40_000  # of a point at 50 digits; about 0.1 s
+_DIFFERENCE_FLOOR = 450  # ulps of the derivative that a difference table is trusted to at best
+_TINY = 1e-300
+
+
+class GradientKernel(Protocol):
+    """What is verified: `symgrad.backends.kernel.Kernel`, or anything that computes a value and its derivatives."""
+
+    @property
+    def dtype(self) -> str:
+        """float64 or float32."""
+
+    def __call__(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """Return the value."""
+
+    def value_and_grad(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> tuple[Any, Mapping[str, Any]]:
+        """Return the value and the derivatives, of shape output.shape + input.shape."""
+
+    def forward(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> tuple[Any, Any]:
+        """Return the value and what `backward` needs."""
+
+    def backward(self, residuals: Any, cotangent: Any = 1.0) -> Mapping[str, Any]:
+        """Return what a cotangent of the output pulls back to."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified, and the tangents of the forward sweep, which are built once."""
+
+    output: Expr
+    wrt: tuple[Input, ...]
+    gradients: Mapping[str, Expr]
+    kernel: GradientKernel
+    tangents: Mapping[str, tuple[str, Expr]]  # for each input, the name of its tangent and that of the output
+
+    @classmethod
+    def of(
+        cls, output: Expr, wrt: Sequence[Input], gradients: Mapping[str, Expr], kernel: GradientKernel
+    ) -> Subject:
+        """Return the subject of a verification."""
+        name = "x_dot"
+        while name in output.inputs:
+            name += "_"
+        tangents = {x.name: (name, push_forward(output, {x: Input(name, x.shape)})) for x in wrt}
+        return cls(output, tuple(wrt), gradients, kernel, tangents)
+
+    @property
+    def eps(self) -> float:
+        """The rounding unit of the kernel."""
+        return float(np.finfo(self.kernel.dtype).eps)
+
+    @property
+    def coarsest(self) -> float:
+        """The largest relative bound that still means something at this precision."""
+        return COARSEST * float(np.sqrt(self.eps / np.finfo(float).eps))
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What the value and the derivatives should be at a point, and how much a kernel's may differ by rounding."""
+
+    value: Precise
+    gradients: Mapping[str, Precise]
+    value_rounding: np.ndarray
+    gradient_rounding: Mapping[str, np.ndarray]
+    exact: bool  # at 50 digits; otherwise from the NumPy interpreter
+    note: str = ""
+
+
+def check_point(
+    subject: Subject, point: Point, number: int, rng: np.random.Generator
+) -> tuple[list[Check], str]:
+    """Run every route at a point. Returns the checks, and what could not be checked (empty: nothing)."""
+    if not all(np.size(point.values[x.name]) for x in subject.wrt):
+        return [_nothing(number)], ""
+    outside = violations(subject.output, point.values)
+    if outside:
+        return [_undefined(number, "the formula is not defined at this point")], ""
+    try:
+        expected = _expect(subject, point, rng)
+    except np.linalg.LinAlgError as error:
+        return [_undefined(number, f"the reference has no value: {error}")], ""
+    value, found = subject.kernel.value_and_grad(point.values)
+    other, residuals = subject.kernel.forward(point.values)
+    checks = [_check_value(subject, expected, number, [subject.kernel(point.values), value, other])]
+    cotangent = np.asarray(rng.normal(size=expected.value.value.shape), subject.kernel.dtype)
+    pulled = subject.kernel.backward(residuals, cotangent)
+    for x in subject.wrt:
+        gradient = np.asarray(found[x.name], float)
+        routes = [_check_formula(subject, point, expected, number, x.name, rng)] if expected.exact else []
+        routes.append(_check_gradient(subject, point, expected, number, x.name, gradient))
+        routes.append(_check_differences(subject, point, expected, number, x.name, gradient, rng))
+        routes.append(_check_adjoint(subject, point, expected, number, x.name, cotangent, pulled[x.name], rng))
+        checks += _weigh([check for check in routes if check is not None], expected.exact)
+    return checks, expected.note
+
+
+def _nothing(number: int) -> Check:
+    return Check(Route.VALUE, number, None, Verdict.FAIL, 0.0, 0.0, np.inf, 0.0, 0, detail="nothing was compared")
+
+
+def _undefined(number: int, why: str) -> Check:
+    return Check(Route.VALUE, number, None, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
+
+
+# --- what is expected ------------------------------------------------------------------------------------------------
+
+
+def _expect(subject: Subject, point: Point, rng: np.random.Generator) -> Expected:
+    names = [x.name for x in subject.wrt]
+    exprs = [subject.output, *(subject.gradients[name] for name in names)]
+    values, note = _truth(exprs, point)
+    centres = [precise.as_float(truth.value) for truth in values]
+    spreads = rounding.spreads(exprs, point.values, centres, rng, subject.eps)
+    bounds = [
+        rounding.INFLATION * spread + precise.as_float(truth.uncertainty) + _TINY
+        for spread, truth in zip(spreads, values, strict=True)
+    ]
+    return Expected(
+        value=values[0],
+        gradients=dict(zip(names, values[1:], strict=True)),
+        value_rounding=bounds[0],
+        gradient_rounding=dict(zip(names, bounds[1:], strict=True)),
+        exact=not note,
+        note=note,
+    )
+
+
+def _truth(exprs: Sequence[Expr], point: Point) -> tuple[list[Precise], str]:
+    """Return the values at 50 digits, or those of the NumPy interpreter and why."""
+    try:
+        if operation_count(exprs, point) > MOST_PRECISE_OPERATIONS:
+            raise NotPreciseError("the arrays are too large for 50-digit arithmetic")
+        return precise.evaluate_twice(exprs, point.values), ""
+    except NotPreciseError as reason:
+        found = evaluate_reference(exprs, point.values)
+        return [Precise(value, np.zeros(value.shape)) for value in found], f"50-digit reference: {reason}"
+
+
+def operation_count(exprs: Sequence[Expr], point: Point) -> int:
+    """Return about how many operations on numbers an evaluation takes."""
+    counts: dict[Expr, int] = {}
+    for node in postorder(*exprs):
+        elements = evaluate(element_count(node.shape), point.sizes)
+        counts[node] = max([elements, *(evaluate(element_count(x.shape), point.sizes) for x in node.operands)])
+    return sum(counts.values())
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+
+def _check_value(subject: Subject, expected: Expected, number: int, found: Sequence[Any]) -> Check:
+    """All kernels that give the value: alone, fused with the derivatives, and forward."""
+    error = np.max([_distance(np.asarray(value, float), expected.value.value) for value in found], axis=0)
+    truth = precise.as_float(expected.value.value)
+    return _judge(subject, Route.VALUE, number, None, error, expected.value_rounding, truth, 0.0)
+
+
+def _check_formula(
+    subject: Subject, point: Point, expected: Expected, number: int, name: str, rng: np.random.Generator
+) -> Check | None:
+    import mpmath
+
+    x = np.asarray(point.values[name], float)
+    direction = _units(x) * rng.uniform(0.5, 1.5, size=x.shape) * rng.choice([-1.0, 1.0], size=x.shape)
+    try:
+        slope = precise.directional_derivative(subject.output, point.values, name, direction, expected.value)
+    except NotPreciseError:
+        return None  # a step leaves the domain: the point is at its edge
+    with mpmath.workdps(precise.MORE_DIGITS):
+        along = np.frompyfunc(mpmath.mpf, 1, 1)(direction.ravel())
+        truth = expected.gradients[name]
+        shape = (-1, along.size)
+        predicted = (truth.value.reshape(shape) @ along).reshape(slope.low.shape)
+        uncertainty = (truth.uncertainty.reshape(shape) @ abs(along)).reshape(slope.low.shape)
+        outside = np.maximum(np.maximum(slope.low - predicted, predicted - slope.high), mpmath.mpf(0))
+        error = precise.as_float(outside)
+        bound = precise.as_float(slope.uncertainty + uncertainty)
+    size = np.maximum(np.abs(precise.as_float(slope.low)), np.abs(precise.as_float(slope.high)))
+    check = _judge(subject, Route.FORMULA, number, name, error, bound, size, _natural(expected))
+    return replace(check, detail="kink: between the one-sided slopes") if slope.kinked.any() else check
+
+
+def _check_gradient(
+    subject: Subject, point: Point, expected: Expected, number: int, name: str, found: np.ndarray
+) -> Check:
+    truth = expected.gradients[name].value
+    natural = _natural(expected) / max(float(np.max(_units(point.values[name]), initial=0.0)), _TINY)
+    error = _distance(found, truth) if found.shape == truth.shape else np.full(truth.shape, np.nan)
+    bound = expected.gradient_rounding[name]
+    return _judge(subject, Route.GRADIENT, number, name, error, bound, precise.as_float(truth), natural)
+
+
+def _check_differences(
+    subject: Subject,
+    point: Point,
+    expected: Expected,
+    number: int,
+    name: str,
+    gradient: np.ndarray,
+    rng: np.random.Generator,
+) -> Check:
+    x = np.asarray(point.values[name], float)
+
+    def function(flat: np.ndarray) -> np.ndarray:
+        try:
+            moved = {**point.values, name: flat.reshape(x.shape)}
+            return np.asarray(subject.kernel(moved), float).ravel()
+        except (np.linalg.LinAlgError, InvalidValueError):
+            return np.full(expected.value.value.size, np.nan)
+
+    along = differences.directions(x, rng)
+    floor = expected.value_rounding.ravel() / (rounding.INFLATION * rounding.ULPS)
+    slopes = differences.differentiate(function, x.ravel(), along, floor, subject.eps)
+    shape = (-1, x.size)
+    predicted = along @ gradient.reshape(shape).T
+    size = np.maximum(np.abs(slopes.low), np.abs(slopes.high))
+    bound = (
+        slopes.uncertainty
+        + np.abs(along) @ expected.gradient_rounding[name].reshape(shape).T
+        + _DIFFERENCE_FLOOR * subject.eps * np.max(size, initial=0.0, where=np.isfinite(size))
+    )
+    error = np.maximum(np.maximum(slopes.low - predicted, predicted - slopes.high), 0.0)
+    if not (np.isfinite(bound).all() and np.isfinite(slopes.low).all()) and np.isfinite(predicted).all():
+        why = "no difference could be taken: the edge of a domain"
+        return Check(Route.DIFFERENCES, number, name, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
+    check = _judge(subject, Route.DIFFERENCES, number, name, error, bound, size, _natural(expected))
+    return replace(check, detail="kink: between the one-sided slopes") if slopes.kinked.any() else check
+
+
+def _check_adjoint(
+    subject: Subject,
+    point: Point,
+    expected: Expected,
+    number: int,
+    name: str,
+    cotangent: np.ndarray,
+    pulled: Any,
+    rng: np.random.Generator,
+) -> Check:
+    """<u, J v> by the forward sweep at 50 digits, <J' u, v> by the backward kernel."""
+    tangent_name, tangent = subject.tangents[name]
+    exprs = [tangent, subject.output]  # the output too: a tangent need not mention the inputs that fix its sizes
+    x = np.asarray(point.values[name], float)
+    v = np.asarray(_units(x) * rng.normal(size=x.shape), subject.kernel.dtype).astype(float)
+    values = {**point.values, tangent_name: v}
+    u = cotangent.astype(float).ravel()
+    extra = 0.0
+    try:
+        if not expected.exact:
+            raise NotPreciseError(expected.note)
+        pushed = precise.as_float(precise.evaluate(exprs, values, precise.DIGITS)[0])
+    except NotPreciseError:
+        pushed, value = evaluate_reference(exprs, values)
+        spread, _ = rounding.spreads(exprs, values, [pushed, value], rng, subject.eps)
+        extra = rounding.INFLATION * float(np.abs(u) @ spread.ravel())
+    left = float(u @ pushed.ravel())
+    right = float(np.sum(np.asarray(pulled, float) * v))
+    shape = (u.size, x.size)
+    terms = np.abs(precise.as_float(expected.gradients[name].value)).reshape(shape)
+    roundings = expected.gradient_rounding[name].reshape(shape)
+    size = float(np.abs(u) @ terms @ np.abs(v).ravel())
+    bound = float(np.abs(u) @ roundings @ np.abs(v).ravel()) + (u.size + x.size) * subject.eps * size + extra
+    error = np.asarray(abs(left - right))
+    return _judge(subject, Route.ADJOINT, number, name, error, np.asarray(bound), np.asarray(size), _natural(expected))
+
+
+# --- judging ---------------------------------------------------------------------------------------------------------
+
+
+def _judge(
+    subject: Subject,
+    route: Route,
+    number: int,
+    name: str | None,
+    error: np.ndarray,
+    bound: np.ndarray,
+    truth: np.ndarray,
+    natural: float,
+) -> Check:
+    """Return the check: FAIL beyond a bound, INCONCLUSIVE when the bounds are too wide to mean anything.
+
+    `natural` is the scale when all that is expected is zero.
+    """
+    if error.size == 0:
+        return replace(_nothing(number), route=route, input=name)
+    scale = float(np.max(np.abs(truth))) or natural or 1.0
+    ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, _TINY))
+    entry = np.unravel_index(int(np.argmax(ratio)), error.shape)
+    resolution = float(np.max(bound)) / scale
+    if not (error <= bound).all():
+        verdict = Verdict.FAIL
+    elif resolution > subject.coarsest and route is not Route.VALUE:
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        verdict = Verdict.PASS
+    return Check(
+        route=route,
+        point=number,
+        input=name,
+        verdict=verdict,
+        error=float(error[entry]) / scale,
+        bound=float(bound[entry]) / scale,
+        resolution=resolution,
+        scale=scale,
+        compared=error.size,
+        entry=tuple(int(i) for i in entry),
+        detail="" if verdict is not Verdict.INCONCLUSIVE else "rounding hides the derivative",
+    )
+
+
+def _weigh(checks: list[Check], exact: bool) -> list[Check]:
+    """Decide which routes count for an input: where 50 digits close the chain, differences need not be sharp.
+
+    Differences that contradict a closed chain leave the case open: one of the two does not see the whole function.
+    """
+    passed = {check.route for check in checks if check.verdict is Verdict.PASS}
+    closed = exact and {Route.FORMULA, Route.GRADIENT} <= passed
+    seen = closed or (not exact and {Route.GRADIENT, Route.DIFFERENCES} <= passed)
+    return [_weigh_one(check, closed, seen) for check in checks]
+
+
+def _weigh_one(check: Check, closed: bool, seen: bool) -> Check:
+    if check.route is Route.DIFFERENCES and closed and check.verdict is Verdict.FAIL:
+        detail = "differences of the kernel disagree although the 50-digit checks pass"
+        return replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail)
+    if check.verdict is Verdict.INCONCLUSIVE and seen and check.route in (Route.DIFFERENCES, Route.ADJOINT):
+        return replace(check, decisive=False)
+    return check
+
+
+def _distance(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return |found - truth| of each entry; NaN where `found` is not a finite number."""
+    import mpmath
+
+    if truth.dtype != object:
+        return np.asarray(np.abs(found - truth))
+    with mpmath.workdps(precise.DIGITS):
+        finite = np.isfinite(found)
+        exact = np.frompyfunc(mpmath.mpf, 1, 1)(np.where(finite, found, 0.0))
+        return np.where(finite, precise.as_float(precise.absolute(np.asarray(exact - truth))), np.nan)
+
+
+def _units(x: np.ndarray) -> np.ndarray:
+    """Return the size of each entry: its absolute value, else the largest of the array, else 1."""
+    sizes = np.abs(np.asarray(x, float))
+    return np.where(sizes > 0, sizes, float(np.max(sizes, initial=0.0)) or 1.0)
+
+
+def _natural(expected: Expected) -> float:
+    """The scale of a derivative in units of its input, for one that is zero: the value itself."""
+    return float(np.max(np.abs(precise.as_float(expected.value.value)), initial=0.0))

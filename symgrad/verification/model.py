@@ -1,0 +1,181 @@
+"""The result of a verification: frozen data that every report is written from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import OperandError
+
+
+class Verdict(Enum):
+    """What a check, or a whole report, says."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Route(Enum):
+    """A way to check, as it is named in reports."""
+
+    VALUE = "kernel value against 50 digits"
+    FORMULA = "derivative formula against 50-digit differences"
+    GRADIENT = "kernel gradient against 50 digits"
+    DIFFERENCES = "kernel gradient against differences of the kernel"
+    ADJOINT = "backward kernel against the forward sweep"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison of an array: its worst entry, the bound there, and what it could have resolved.
+
+    `error` and `bound` are those of the entry that comes nearest to its bound (or is farthest beyond it), divided by
+    `scale`, the largest entry of what was expected; `resolution` is the largest bound of all entries over `scale`:
+    a larger relative error in any entry would not have gone unnoticed. `decisive` is False for a route that another,
+    sharper one stands in for.
+    """
+
+    route: Route
+    point: int
+    input: str | None
+    verdict: Verdict
+    error: float
+    bound: float
+    resolution: float
+    scale: float
+    compared: int
+    entry: tuple[int, ...] = ()
+    detail: str = ""
+    decisive: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "route": self.route.name.lower(),
+            "point": self.point,
+            "input": self.input,
+            "verdict": self.verdict.value,
+            "error": _json_number(self.error),
+            "bound": _json_number(self.bound),
+            "resolution": _json_number(self.resolution),
+            "scale": _json_number(self.scale),
+            "compared": self.compared,
+            "entry": list(self.entry),
+            "detail": self.detail,
+            "decisive": self.decisive,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """Where a check was made: the named sizes and the value of every input."""
+
+    sizes: Mapping[str, int]
+    values: Mapping[str, np.ndarray]
+    given: bool = False  # by the user; otherwise drawn
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; floats written in decimal read back to the same bits."""
+        values = {name: np.asarray(value, float).tolist() for name, value in self.values.items()}
+        return {"sizes": dict(self.sizes), "values": values, "given": self.given}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was verified, where, how sharply, and the verdict.
+
+    It has no truth value, so that a failed check cannot pass for a success by accident: ask `.passed`.
+    """
+
+    verdict: Verdict
+    wrt: tuple[str, ...]
+    checks: tuple[Check, ...]
+    points: tuple[Point, ...]
+    seed: int
+    resolving_power: float  # the smallest relative error that would have been caught in every derivative
+    reasons: tuple[str, ...] = ()  # why the verdict is not PASS
+    not_checked: tuple[str, ...] = ()
+    versions: Mapping[str, str] | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is PASS."""
+        return self.verdict is Verdict.PASS
+
+    def __bool__(self) -> bool:
+        raise OperandError("a report has no truth value; ask report.passed (a verdict may also be INCONCLUSIVE)")
+
+    @property
+    def worst(self) -> Check | None:
+        """The check that decides: one that failed if any did, and of those the one with the largest error."""
+        deciding = [check for check in self.checks if check.verdict is self.verdict] or list(self.checks)
+        derivatives = [check for check in deciding if check.route is not Route.VALUE]
+        return max(derivatives or deciding, key=_largest_error, default=None)
+
+    @property
+    def worst_error(self) -> float:
+        """The relative error of the worst check; NaN when there is none."""
+        return self.worst.error if self.worst else math.nan
+
+    @property
+    def bound(self) -> float:
+        """The relative bound that the worst error was judged by."""
+        return self.worst.bound if self.worst else math.nan
+
+    def summary(self) -> str:
+        """Return the report in one line."""
+        text = f"verified: {self.verdict.value} at {_count(len(self.points), 'point')}"
+        if self.worst is not None:
+            text += f"; worst error {self.worst.error:.2g} against a bound of {self.worst.bound:.2g}"
+        if self.passed:
+            return f"{text} (smallest error that would be caught: {self.resolving_power:.1g})"
+        return f"{text}; {self.reasons[0]}" if self.reasons else text
+
+    def __str__(self) -> str:
+        lines = [self.summary()]
+        for check in self.checks:
+            lines.append(
+                f"  {check.verdict.value:12} point {check.point}  {check.input or 'value':8} "
+                f"error {check.error:8.2g}  bound {check.bound:8.2g}  {check.route.value}"
+                + (f" ({check.detail})" if check.detail else "")
+            )
+        lines.extend(f"  reason: {reason}" for reason in self.reasons)
+        lines.extend(f"  not checked: {what}" for what in self.not_checked)
+        lines.append(f"  seed {self.seed}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; infinities and NaN are strings."""
+        return {
+            "schema": 1,
+            "verdict": self.verdict.value,
+            "summary": self.summary(),
+            "wrt": list(self.wrt),
+            "seed": self.seed,
+            "worst_error": _json_number(self.worst_error),
+            "bound": _json_number(self.bound),
+            "resolving_power": _json_number(self.resolving_power),
+            "reasons": list(self.reasons),
+            "not_checked": list(self.not_checked),
+            "checks": [check.to_dict() for check in self.checks],
+            "points": [point.to_dict() for point in self.points],
+            "versions": dict(self.versions or {}),
+        }
+
+
+def _largest_error(check: Check) -> float:
+    return math.inf if math.isnan(check.error) else check.error
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _json_number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

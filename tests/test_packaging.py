@@ -1,0 +1,51 @@
+"""What is installed: the package list against the tree, versions, and the command."""
+
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import symgrad
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_list_of_packages_is_the_tree():
+    library = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "symgrad").rglob("__init__.py")}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == library | {"symgrad_cli"}
+    assert PROJECT["tool"]["setuptools"]["package-dir"] == {"symgrad_cli": "cli"}
+    assert list((ROOT / "cli").rglob("__init__.py")) == [ROOT / "cli" / "__init__.py"]
+
+
+def test_every_folder_with_modules_is_a_package():
+    folders = {path.parent for path in (ROOT / "symgrad").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_the_version_is_said_once_everywhere():
+    assert symgrad.__version__ == PROJECT["project"]["version"] == metadata.version("symgrad")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {symgrad.__version__}" in changes
+
+
+def test_types_are_shipped():
+    assert (ROOT / "symgrad" / "py.typed").exists()
+    assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["symgrad"]
+
+
+def test_the_command_is_installed():
+    (script,) = metadata.entry_points(group="console_scripts", name="symgrad")
+    assert script.value == "symgrad_cli.app:main"
+    assert callable(script.load())
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "docs/design.md"])
+def test_the_papers_are_there(name):
+    assert (ROOT / name).read_text(encoding="utf-8").strip()
+
+
+def test_what_is_public_is_there():
+    assert [name for name in symgrad.__all__ if not hasattr(symgrad, name)] == []
+    assert len(set(symgrad.__all__)) == len(symgrad.__all__)
