@@ -7,32 +7,38 @@ from collections.abc import Iterable, Sequence
 import symgrad as sg
 from symgrad.core.dims import Shape, named
 from symgrad.core.domain import REALS, Domain, Interval
-from symgrad.core.expr import REQUIRED, Apply, Flat, Input, NotDifferentiable, OpDef
+from symgrad.core.expr import REQUIRED, Apply, Flat, Input, Literal, NotDifferentiable, OpDef
 from symgrad.core.shapes import Alternative, read_signature
 from symgrad.errors import SymgradError
 from symgrad.syntax import formula
 
 _n = named("n")
 _TRIED: tuple[Shape, ...] = ((_n,), (_n, _n), ())
-_COTANGENT = "y_bar"
+_COTANGENT = "out_bar"
 
 
-def derivative_text(op: OpDef) -> list[str]:
-    """Return the derivative by each operand, or why there is none."""
+def derivative_text(op: OpDef, brief: bool = False) -> list[str]:
+    """Return the derivative by each operand, or that there is none, and why unless it is to be brief."""
     if not op.operand_names:
         return ["a constant"]
     if isinstance(op.derivative, Flat):
         return ["0"]
     if isinstance(op.derivative, NotDifferentiable):
-        return [f"none: {op.derivative.why}"]
+        return ["none" if brief else f"none: {op.derivative.why}"]
     node = example(op)
     if node is None:
-        return ["by its rule; depends on the parameters"]
-    if op.elementwise:
-        return [f"d/d{name}: {expr}" for name, expr in _shown(sg.jacobian(node, list(op.operand_names)))]
-    cotangent = Input(_COTANGENT, node.shape)
-    pulled = sg.vjp(node, list(op.operand_names), cotangent)
-    return [f"{name}_bar: {expr}" for name, expr in _shown(pulled)]
+        return ["depends on the parameters"]
+    return [_by_operand(op, node, name, brief) for name in op.operand_names if name in node.inputs]
+
+
+def _by_operand(op: OpDef, node: Apply, name: str, brief: bool) -> str:
+    label = f"d/d{name}" if op.elementwise else f"{name}_bar"
+    try:
+        if op.elementwise:
+            return f"{label}: {formula(sg.jacobian(node, name))}"
+        return f"{label}: {formula(sg.vjp(node, name, Input(_COTANGENT, node.shape)))}"
+    except SymgradError as error:
+        return f"{label}: none" if brief else f"{label}: none ({error.message})"
 
 
 def domain_text(op: OpDef) -> str:
@@ -49,18 +55,27 @@ def domain_text(op: OpDef) -> str:
 
 
 def example(op: OpDef) -> Apply | None:
-    """Return the op on inputs called like its operands; None when it needs parameters or keeps no node."""
+    """Return the op on inputs called like its operands; None when it needs parameters or keeps no node.
+
+    Where the first operand has to be a constant (the order of a function), it is 2.
+    """
     if any(parameter.default is REQUIRED for parameter in op.parameters):
         return None
     for shapes in _shapes_to_try(op):
-        inputs = [Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
-        try:
-            node = op(*inputs)
-        except SymgradError:
-            continue
-        if isinstance(node, Apply) and set(node.inputs) == set(op.operand_names):
-            return node
+        inputs: list[sg.Expr] = [Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
+        for operands in (inputs, [Literal(2), *inputs[1:]]):
+            node = _built(op, operands)
+            if node is not None:
+                return node
     return None
+
+
+def _built(op: OpDef, operands: Sequence[sg.Expr]) -> Apply | None:
+    try:
+        node = op(*operands)
+    except SymgradError:
+        return None
+    return node if isinstance(node, Apply) and node.op is op and node.inputs else None
 
 
 def _shapes_to_try(op: OpDef) -> Iterable[Sequence[Shape]]:
@@ -74,10 +89,6 @@ def _shapes_to_try(op: OpDef) -> Iterable[Sequence[Shape]]:
 
 def _rank(alternative: Alternative) -> int:
     return sum(map(len, alternative.operands))
-
-
-def _shown(derivatives: dict[str, sg.Expr]) -> list[tuple[str, str]]:
-    return [(name, formula(expr)) for name, expr in derivatives.items()]
 
 
 def _in_words(name: str, domain: Domain) -> str:

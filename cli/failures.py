@@ -17,11 +17,11 @@ def explain(error: Exception) -> int:
     if isinstance(error, SymgradError):
         click.echo(f"symgrad: {error.kind} error: {error}", err=True)
         return BAD_INPUT
+    if os.environ.get("SYMGRAD_DEBUG"):
+        click.echo("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, MemoryError):
         click.echo("symgrad: not enough memory for this", err=True)
         return BAD_INPUT
-    if os.environ.get("SYMGRAD_DEBUG"):
-        click.echo("".join(traceback.format_exception(error)), err=True)
     click.echo(
         f"symgrad: this is a bug of symgrad ({type(error).__name__}: {error}). Please report it with the command; "
         "SYMGRAD_DEBUG=1 shows where it happened.",

@@ -14,7 +14,7 @@ from .derivative_table import derivative_text, domain_text
 from .display import show, show_table
 from .progress import Working
 
-_HEADER = ("function", "domain", "derivative", "kinks")
+_HEADER = ("function", "domain", "kinks", "derivative")
 
 
 @click.command("ops", epilog="Example: symgrad ops log1p")
@@ -22,7 +22,8 @@ _HEADER = ("function", "domain", "derivative", "kinks")
 def command(name: str | None) -> None:
     """Print the table of functions with their domains and derivatives, or all about the function NAME.
 
-    In a derivative, y is the result; y_bar is the cotangent of the result, and x_bar that of the operand x.
+    For a function of whole arrays the derivative is given by cotangents: x_bar is that of the operand x, and out_bar
+    that of the result.
     """
     import symgrad.ops  # noqa: F401  # fills the registry
 
@@ -47,7 +48,7 @@ def _name(op: OpDef) -> str:
 
 def _row(op: OpDef) -> tuple[str, ...]:
     kinks = "; ".join(kink.where for kink in op.kinks)
-    return op.usage(), domain_text(op), "; ".join(derivative_text(op)), kinks
+    return op.usage(), domain_text(op), kinks, "; ".join(derivative_text(op, brief=True))
 
 
 def _details(op: OpDef) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,8 @@ def text_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
     yield [(signature(derivation.formula), "bold")]
     for label, expr in _labelled(derivation):
         *definitions, result = formula_text(expr).split(_STATEMENT)
-        yield [(label, "cyan"), (" = ", ""), (result, ""), (f"    shape {shape_text(expr.shape)}", "dim")]
+        shape = f"    shape {shape_text(expr.shape)}" if expr.shape or expr is not derivation.formula else ""
+        yield [(label, "cyan"), (" = ", ""), (result, ""), (shape, "dim")]
         for definition in definitions:
             yield [("    where ", "dim"), (definition, "")]
 

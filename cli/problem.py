@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TypeAlias
 
@@ -119,13 +119,17 @@ def _parse_observed(source: str, shapes: Shapes, otherwise: sg.Expr | None) -> s
 
 def _observed_shapes(values: Mapping[str, Array], taken: Collection[str]) -> Shapes:
     """Return the shapes of values with names for sizes: equal sizes have equal names, 1 stays a number."""
-    free = (name for name in (*_SIZE_NAMES, *(f"n{k}" for k in count(1))) if name not in taken)  # type: ignore[has-type]
+    free = (name for name in chain(_SIZE_NAMES, _numbered_names()) if name not in taken)
     names: dict[int, str] = {}
     for array in sorted(values.values(), key=_axes, reverse=True):
         for size in array.shape:
             if size != 1 and size not in names:
                 names[size] = next(free)
     return {name: tuple(names.get(size, 1) for size in array.shape) for name, array in values.items()}
+
+
+def _numbered_names() -> Iterator[str]:
+    return (f"n{number}" for number in count(1))
 
 
 def _axes(array: Array) -> int:

@@ -106,7 +106,7 @@ def jacobian(formula: Formula, wrt: Wrt | None = None) -> Any:
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
-    return _label(wrt, nodes, simplify(derivative.jacobian(output, nodes)))
+    return _label(wrt, nodes, _derive(output, nodes))
 
 
 def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
@@ -119,8 +119,9 @@ def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
-    slopes = simplify(derivative.jacobian(_need_scalar(output), nodes))
-    blocks = [simplify(derivative.jacobian(slope, nodes)) for slope in slopes]
+    (stable,) = simplify([_need_scalar(output)])
+    slopes = simplify(derivative.jacobian(stable, nodes))
+    blocks = [_derive(slope, nodes) for slope in slopes]
     if isinstance(wrt, str | Expr):
         return blocks[0][0]
     names = [node.name for node in nodes]
@@ -155,7 +156,8 @@ def jvp(formula: Formula, tangents: Mapping[str, Formula] | Wrt | None = None) -
         nodes = _resolve(output, tangents)
         taken = set(output.inputs)
         seeds = {node: Input(fresh(f"{node.name}_dot", taken), node.shape) for node in nodes}
-    return simplify([push_forward(output, seeds)])[0]
+    (stable,) = simplify([output])
+    return textbook(simplify([push_forward(stable, seeds)]))[0]
 
 
 def vjp(formula: Formula, wrt: Wrt | None = None, cotangent: Formula | None = None) -> Any:
@@ -169,7 +171,8 @@ def vjp(formula: Formula, wrt: Wrt | None = None, cotangent: Formula | None = No
     output = as_formula(formula)
     seed = Input(fresh("y_bar", output.inputs), output.shape) if cotangent is None else as_formula(cotangent)
     nodes = _resolve(output, wrt)
-    return _label(wrt, nodes, simplify(pull_back(output, seed, nodes)))
+    (stable,) = simplify([output])
+    return _label(wrt, nodes, textbook(simplify(pull_back(stable, seed, nodes))))
 
 
 def compile(formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64") -> Kernel:
@@ -205,7 +208,7 @@ def verify(
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
-    gradients = dict(zip((n.name for n in nodes), simplify(derivative.jacobian(output, nodes)), strict=True))
+    gradients = dict(zip((node.name for node in nodes), _derive(output, nodes), strict=True))
     kernel = Kernel(output, nodes)
     return _verify(output, nodes, gradients, kernel, seed=seed, points=points, at=at, sizes=sizes, progress=progress)
 
@@ -252,6 +255,12 @@ def _resolve_one(name: Name, inputs: Mapping[str, Input]) -> Input:
     if isinstance(name, str):
         raise UnknownNameError(f"{name} is not an input; the inputs are {', '.join(inputs) or 'none'}")
     raise OperandError(f"differentiate by the name of an input or by an input, not by {name!r}")
+
+
+def _derive(output: Expr, nodes: list[Input]) -> list[Expr]:
+    """Return the derivatives in textbook form: of the stable form of the output, so that they are stable too."""
+    (stable,) = simplify([output])
+    return textbook(simplify(derivative.jacobian(stable, nodes)))
 
 
 def _label(wrt: Wrt | None, nodes: list[Input], results: list[Expr]) -> Any:

@@ -69,9 +69,9 @@ class Kernel:
         self.wrt = tuple(wrt)
         self.dtype = dtype
         nodes = tuple(self.inputs.values())
-        (stable,) = simplify([output])
+        (self._stable,) = simplify([output])
         self._nodes = nodes
-        self._value = Program([stable], nodes, dtype)
+        self._value = Program([self._stable], nodes, dtype)
         self._derivative: Program | None = None
         self._halves: tuple[Partition, Program, Program] | None = None
         self._checked: set[tuple[int, ...]] = set()
@@ -105,13 +105,13 @@ class Kernel:
 
     def _fused(self) -> Program:
         if self._derivative is None:
-            outputs = simplify([self.output, *jacobian(self.output, self.wrt)])
+            outputs = simplify([self._stable, *jacobian(self._stable, self.wrt)])
             self._derivative = Program(outputs, self._nodes, self.dtype)
         return self._derivative
 
     def _split(self) -> tuple[Partition, Program, Program]:
         if self._halves is None:
-            parts = partition(self.output, self.wrt)
+            parts = partition(self._stable, self.wrt, self.inputs)
             forward = Program([parts.value, *parts.saved], self._nodes, self.dtype)
             backward = Program(parts.gradients, (*self._nodes, *parts.saved_inputs, parts.cotangent), self.dtype)
             self._halves = parts, forward, backward

@@ -25,9 +25,11 @@ class Partition:
     gradients: tuple[Expr, ...]
 
 
-def partition(output: Expr, wrt: Sequence[Input]) -> Partition:
-    """Split the gradients of `output`: save what the backward sweep reads of the forward one, views apart."""
-    taken = output.inputs
+def partition(output: Expr, wrt: Sequence[Input], taken: Container[str]) -> Partition:
+    """Split the gradients of `output`: save what the backward sweep reads of the forward one, views apart.
+
+    New inputs get names that are not `taken`.
+    """
     cotangent = Input(fresh("output_bar", taken), output.shape)
     value, *gradients = simplify([output, *pull_back(output, cotangent, wrt)])
     saved = _residuals(value, gradients)

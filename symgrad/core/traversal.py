@@ -30,6 +30,7 @@ def expand(roots: Sequence[Expr], form: Callable[[Apply], Expr | None]) -> list[
     """Replace nodes by what `form` returns (None: keep), until it keeps all; what it returns is expanded too."""
     done: dict[Expr, Expr] = {}
     stack: list[Expr] = list(roots)
+    pending: set[Expr] = set()  # replaced, waiting for the replacement: meeting one again would go round in circles
     while stack:
         top = stack[-1]
         if top in done:
@@ -41,13 +42,14 @@ def expand(roots: Sequence[Expr], form: Callable[[Apply], Expr | None]) -> list[
             continue
         node = rebuild(top, done)
         replacement = form(node) if isinstance(node, Apply) and _is_rebuilt(node, top, done) else node
-        if replacement is None or replacement is top:
+        if replacement is None or replacement is top or (replacement in pending and replacement not in done):
             done[top] = done[node] = node
             stack.pop()
         elif replacement in done:
             done[top] = done[replacement]
             stack.pop()
         else:
+            pending.add(top)
             stack.append(replacement)
     return [done[root] for root in roots]
 

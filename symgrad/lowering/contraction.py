@@ -16,9 +16,10 @@ from symgrad.lowering.addressing import (
     through_index,
     through_ones,
 )
-from symgrad.lowering.kernel_ir import Access, Affine, Compute, Load, Loop, Matmul, Store
+from symgrad.lowering.kernel_ir import Access, Affine, BodyItem, Compute, Load, Loop, Matmul, Store
 
 Forms = Mapping[Expr, NumericForm]
+_FEW = 4  # terms of a sum that are written out
 
 
 def view_base(node: Expr, forms: Forms) -> Expr:
@@ -42,8 +43,8 @@ def product(a: Expr, b: Expr, result: Expr, read: Callable[[Expr], Access], targ
     left = _padded(read(a), a.shape, batch, vector_axis=-2)
     right = _padded(read(b), b.shape, batch, vector_axis=-1)
     out = Access(target, Affine(0, row_major((*batch, rows, columns))))
-    if inner == 1:
-        return _outer(batch, rows, columns, left, right, out)
+    if isinstance(inner, int) and 0 < inner <= _FEW:
+        return _unrolled(batch, rows, inner, columns, left, right, out)
     return _merge_batch(Matmul(batch, rows, inner, columns, left, right, out))
 
 
@@ -89,16 +90,26 @@ def _padded(access: Access, shape: Shape, batch: Shape, vector_axis: int) -> Acc
     return Access(access.buffer, Affine(access.at.offset, (*front, *strides)))
 
 
-def _outer(batch: Shape, rows: Size, columns: Size, left: Access, right: Access, out: Access) -> Loop:
+def _unrolled(batch: Shape, rows: Size, inner: int, columns: Size, left: Access, right: Access, out: Access) -> Loop:
+    """A loop over the result whose body is the whole sum: for few terms no slower than BLAS, and no call."""
     shape = (*batch, rows, columns)
     kept = [axis for axis, size in enumerate(shape) if size != 1]
+    row_axis, column_axis = len(shape) - 2, len(shape) - 1
 
-    def over_loop(access: Access, dropped: int | None) -> Access:
-        strides = tuple(0 if axis - len(shape) == dropped else access.at.strides[axis] for axis in kept)
-        return Access(access.buffer, Affine(access.at.offset, strides))
+    def address(access: Access, dropped: int | None, offset: Size) -> Access:
+        strides = tuple(0 if axis == dropped else access.at.strides[axis] for axis in kept)
+        return Access(access.buffer, Affine(access.at.offset + offset, strides))
 
-    body = (Load(over_loop(left, -1)), Load(over_loop(right, -2)), Compute(Instruction.MUL, (0, 1)))
-    return Loop(loop_extents(shape), body, (Store(over_loop(out, None), 2),))
+    body: list[BodyItem] = []
+    total = 0
+    for term in range(inner):
+        body.append(Load(address(left, column_axis, left.at.strides[column_axis] * term)))
+        body.append(Load(address(right, row_axis, right.at.strides[row_axis] * term)))
+        body.append(Compute(Instruction.MUL, (len(body) - 2, len(body) - 1)))
+        if term:
+            body.append(Compute(Instruction.ADD, (total, len(body) - 1)))
+        total = len(body) - 1
+    return Loop(loop_extents(shape), tuple(body), (Store(address(out, None, 0), total),))
 
 
 def _merge_batch(product: Matmul) -> Matmul:

@@ -47,13 +47,15 @@ def _quadratic_form(node: Apply) -> Expr | None:
     left, right = node.operands
     if not isinstance(left, Apply) or left.op is not matmul or left.operands[0].ndim != 2:
         return None
-    return matmul(matmul(left.operands[1], swap(left.operands[0])), right)
+    a, x = left.operands
+    untransposed = a.operands[0] if isinstance(a, Apply) and a.op is transpose else swap(a)
+    return matmul(matmul(x, untransposed), right)
 
 
 def _transposed_inverse(node: Apply) -> Expr | None:
     """inv(A.T) is inv(A).T."""
     (x,) = node.operands
-    return swap(inv(swap(x))) if isinstance(x, Apply) and x.op is transpose else None
+    return swap(inv(x.operands[0])) if isinstance(x, Apply) and x.op is transpose else None
 
 
 def _repeated_vector(node: Apply) -> Expr | None:

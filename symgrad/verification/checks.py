@@ -59,9 +59,7 @@ class Subject:
     tangents: Mapping[str, tuple[str, Expr]]  # for each input, the name of its tangent and that of the output
 
     @classmethod
-    def of(
-        cls, output: Expr, wrt: Sequence[Input], gradients: Mapping[str, Expr], kernel: GradientKernel
-    ) -> Subject:
+    def of(cls, output: Expr, wrt: Sequence[Input], gradients: Mapping[str, Expr], kernel: GradientKernel) -> Subject:
         """Return the subject of a verification."""
         name = "x_dot"
         while name in output.inputs:
@@ -92,19 +90,17 @@ class Expected:
     note: str = ""
 
 
-def check_point(
-    subject: Subject, point: Point, number: int, rng: np.random.Generator
-) -> tuple[list[Check], str]:
+def check_point(subject: Subject, point: Point, number: int, rng: np.random.Generator) -> tuple[list[Check], str]:
     """Run every route at a point. Returns the checks, and what could not be checked (empty: nothing)."""
     if not all(np.size(point.values[x.name]) for x in subject.wrt):
         return [_nothing(number)], ""
     outside = violations(subject.output, point.values)
     if outside:
-        return [_undefined(number, "the formula is not defined at this point")], ""
+        return [_open(Route.VALUE, number, None, "the formula is not defined at this point")], ""
     try:
         expected = _expect(subject, point, rng)
     except np.linalg.LinAlgError as error:
-        return [_undefined(number, f"the reference has no value: {error}")], ""
+        return [_open(Route.VALUE, number, None, f"the reference has no value: {error}")], ""
     value, found = subject.kernel.value_and_grad(point.values)
     other, residuals = subject.kernel.forward(point.values)
     checks = [_check_value(subject, expected, number, [subject.kernel(point.values), value, other])]
@@ -124,8 +120,8 @@ def _nothing(number: int) -> Check:
     return Check(Route.VALUE, number, None, Verdict.FAIL, 0.0, 0.0, np.inf, 0.0, 0, detail="nothing was compared")
 
 
-def _undefined(number: int, why: str) -> Check:
-    return Check(Route.VALUE, number, None, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
+def _open(route: Route, number: int, name: str | None, why: str) -> Check:
+    return Check(route, number, name, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
 
 
 # --- what is expected ------------------------------------------------------------------------------------------------
@@ -136,7 +132,7 @@ def _expect(subject: Subject, point: Point, rng: np.random.Generator) -> Expecte
     exprs = [subject.output, *(subject.gradients[name] for name in names)]
     values, note = _truth(exprs, point)
     centres = [precise.as_float(truth.value) for truth in values]
-    spreads = rounding.spreads(exprs, point.values, centres, rng, subject.eps)
+    spreads = rounding.spreads(exprs, point.values, centres, rng, subject.eps, point.sizes)
     bounds = [
         rounding.INFLATION * spread + precise.as_float(truth.uncertainty) + _TINY
         for spread, truth in zip(spreads, values, strict=True)
@@ -156,9 +152,9 @@ def _truth(exprs: Sequence[Expr], point: Point) -> tuple[list[Precise], str]:
     try:
         if operation_count(exprs, point) > MOST_PRECISE_OPERATIONS:
             raise NotPreciseError("the arrays are too large for 50-digit arithmetic")
-        return precise.evaluate_twice(exprs, point.values), ""
+        return precise.evaluate_twice(exprs, point.values, point.sizes), ""
     except NotPreciseError as reason:
-        found = evaluate_reference(exprs, point.values)
+        found = evaluate_reference(exprs, point.values, sizes=point.sizes)
         return [Precise(value, np.zeros(value.shape)) for value in found], f"50-digit reference: {reason}"
 
 
@@ -246,9 +242,10 @@ def _check_differences(
         + _DIFFERENCE_FLOOR * subject.eps * np.max(size, initial=0.0, where=np.isfinite(size))
     )
     error = np.maximum(np.maximum(slopes.low - predicted, predicted - slopes.high), 0.0)
-    if not (np.isfinite(bound).all() and np.isfinite(slopes.low).all()) and np.isfinite(predicted).all():
-        why = "no difference could be taken: the edge of a domain"
-        return Check(Route.DIFFERENCES, number, name, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
+    if not (np.isfinite(slopes.low) & np.isfinite(slopes.uncertainty)).all():
+        return _open(Route.DIFFERENCES, number, name, "no difference could be taken: the edge of a domain")
+    if not np.isfinite(predicted).all():
+        error, bound = np.where(np.isfinite(predicted), 0.0, np.nan), slopes.uncertainty
     check = _judge(subject, Route.DIFFERENCES, number, name, error, bound, size, _natural(expected))
     return replace(check, detail="kink: between the one-sided slopes") if slopes.kinked.any() else check
 
@@ -265,7 +262,6 @@ def _check_adjoint(
 ) -> Check:
     """<u, J v> by the forward sweep at 50 digits, <J' u, v> by the backward kernel."""
     tangent_name, tangent = subject.tangents[name]
-    exprs = [tangent, subject.output]  # the output too: a tangent need not mention the inputs that fix its sizes
     x = np.asarray(point.values[name], float)
     v = np.asarray(_units(x) * rng.normal(size=x.shape), subject.kernel.dtype).astype(float)
     values = {**point.values, tangent_name: v}
@@ -274,10 +270,10 @@ def _check_adjoint(
     try:
         if not expected.exact:
             raise NotPreciseError(expected.note)
-        pushed = precise.as_float(precise.evaluate(exprs, values, precise.DIGITS)[0])
+        pushed = precise.as_float(precise.evaluate([tangent], values, precise.DIGITS, point.sizes)[0])
     except NotPreciseError:
-        pushed, value = evaluate_reference(exprs, values)
-        spread, _ = rounding.spreads(exprs, values, [pushed, value], rng, subject.eps)
+        (pushed,) = evaluate_reference([tangent], values, sizes=point.sizes)
+        (spread,) = rounding.spreads([tangent], values, [pushed], rng, subject.eps, point.sizes)
         extra = rounding.INFLATION * float(np.abs(u) @ spread.ravel())
     left = float(u @ pushed.ravel())
     right = float(np.sum(np.asarray(pulled, float) * v))
@@ -309,6 +305,8 @@ def _judge(
     """
     if error.size == 0:
         return replace(_nothing(number), route=route, input=name)
+    if not np.isfinite(truth).all():
+        return _open(route, number, name, "the derivative is not finite at this point")
     scale = float(np.max(np.abs(truth))) or natural or 1.0
     ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, _TINY))
     entry = np.unravel_index(int(np.argmax(ratio)), error.shape)

@@ -40,12 +40,14 @@ class Slope:
     kinked: np.ndarray
 
 
-def evaluate(exprs: Sequence[Expr], values: Mapping[str, Any], digits: int) -> list[np.ndarray]:
+def evaluate(
+    exprs: Sequence[Expr], values: Mapping[str, Any], digits: int, sizes: Mapping[str, int] | None = None
+) -> list[np.ndarray]:
     """Evaluate at `digits` digits. NotPreciseError where that gives no finite real numbers."""
     import mpmath
 
     try:
-        results = evaluate_mp(exprs, values, digits)
+        results = evaluate_mp(exprs, values, digits, sizes)
     except (ArithmeticError, ValueError, TypeError, SymgradError) as error:
         raise NotPreciseError(f"there is no {digits}-digit value ({error})") from error
     for result in results:
@@ -54,11 +56,13 @@ def evaluate(exprs: Sequence[Expr], values: Mapping[str, Any], digits: int) -> l
     return results
 
 
-def evaluate_twice(exprs: Sequence[Expr], values: Mapping[str, Any]) -> list[Precise]:
+def evaluate_twice(
+    exprs: Sequence[Expr], values: Mapping[str, Any], sizes: Mapping[str, int] | None = None
+) -> list[Precise]:
     """Evaluate at two precisions; their disagreement bounds the error of the lower one, so of the higher."""
     import mpmath
 
-    lower, higher = evaluate(exprs, values, DIGITS), evaluate(exprs, values, MORE_DIGITS)
+    lower, higher = (evaluate(exprs, values, digits, sizes) for digits in (DIGITS, MORE_DIGITS))
     with mpmath.workdps(MORE_DIGITS):
         return [
             Precise(value, np.asarray(absolute(value - coarse) + absolute(value) * mpmath.mpf(10) ** -DIGITS))

@@ -29,6 +29,7 @@ def spreads(
     expected: Sequence[np.ndarray],
     rng: np.random.Generator,
     eps: float,
+    known_sizes: Mapping[str, int] | None = None,
 ) -> list[np.ndarray]:
     """Return for each expression how far, at most, its disturbed evaluations lie from the `expected` values."""
 
@@ -45,7 +46,7 @@ def spreads(
 
     result = [eps * np.abs(np.asarray(value, float)) for value in expected]
     for _ in range(DRAWS):
-        drawn = evaluate_reference(exprs, values, call=disturbed)
+        drawn = evaluate_reference(exprs, values, call=disturbed, sizes=known_sizes)
         result = [
             np.maximum(spread, np.abs(draw - np.asarray(value, float)))
             for spread, draw, value in zip(result, drawn, expected, strict=True)

@@ -170,9 +170,7 @@ def size_names(inputs: Iterable[Input]) -> list[str]:
     return list(found)
 
 
-def violations(
-    output: Expr, values: Mapping[str, np.ndarray], margin: float = 0.0, huge: float = np.inf
-) -> list[Expr]:
+def violations(output: Expr, values: Mapping[str, np.ndarray], margin: float = 0.0, huge: float = np.inf) -> list[Expr]:
     """Return the nodes that make the result undefined at a point, empty if it is defined.
 
     A node counts as undefined where an operand is nearer than `margin` to the edge of its op's domain.

@@ -10,9 +10,7 @@ from symgrad.verification.model import Point
 
 def test_operations_are_counted_by_entries():
     output = parse("sum(A @ B)")
-    small, large = (
-        operation_count([output], Point({"m": n, "n": n, "k": n}, {})) for n in (2, 200)
-    )
+    small, large = (operation_count([output], Point({"m": n, "n": n, "k": n}, {})) for n in (2, 200))
     assert small < 20
     assert large > 100_000
 

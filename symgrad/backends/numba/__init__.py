@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
-
-import numpy as np
 
 from symgrad.backends.numba.cache import cached_compilation
 from symgrad.backends.numba.kernel import CompiledKernel
 from symgrad.backends.numba.layout import make_layout
 from symgrad.lowering.kernel_ir import Program
 
-Kernel = Callable[[Sequence[np.ndarray], Mapping[str, int]], list[np.ndarray]]
 
-
-def compile_program(program: Program, dtype: Literal["float64", "float32"] = "float64", cache: bool = True) -> Kernel:
+def compile_program(program: Program, dtype: Literal["float64", "float32"] = "float64", cache: bool = True) -> CompiledKernel:
     """Compile a kernel program once for all shapes.
 
     The kernel takes the inputs in order (C-contiguous, of this dtype, 0-d for scalars; their shapes are not checked)
@@ -30,4 +25,4 @@ def compile_program(program: Program, dtype: Literal["float64", "float32"] = "fl
     return CompiledKernel(program, layout, dtype, result.entry_point, result)
 
 
-__all__ = ["Kernel", "compile_program"]
+__all__ = ["CompiledKernel", "compile_program"]

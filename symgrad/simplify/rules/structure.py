@@ -25,7 +25,7 @@ from symgrad.ops.shaping import (
 )
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, factorise
-from symgrad.simplify.shapes import fit, is_zero
+from symgrad.simplify.shapes import fit, is_zero, strip
 
 _LINEAR = (transpose, reshape, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
 
@@ -97,18 +97,9 @@ def reshape_of_view(node: Apply) -> Expr | None:
 
 
 @rule(broadcast_to)
-def broadcast_of_number(node: Apply) -> Expr | None:
+def repeated_once(node: Apply) -> Expr | None:
     """broadcast_to(s, (n,)) is s*ones(n); broadcasting twice is broadcasting once."""
-    (x,) = node.operands
-    if x.ndim == 0:
-        return fit(x, node.shape)
-    if isinstance(x, Apply) and x.op is broadcast_to:
-        return broadcast_to(x.operands[0], node.shape)
-    if isinstance(x, Apply) and x.op is ones:
-        return ones(node.shape)
-    if isinstance(x, Apply) and x.op is mul and x.operands[0].ndim == 0 and _is(x.operands[1], ones):
-        return fit(x.operands[0], node.shape)
-    return None
+    return fit(strip(node), node.shape)
 
 
 @rule(index)

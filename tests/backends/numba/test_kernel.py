@@ -88,6 +88,19 @@ def test_axes_of_size_one(compare):
     compare(outputs, values_for(row, column)).agree(1e-13)
 
 
+def test_small_products_of_known_size(compare):
+    P, Q, R = Input("P", (batch, 3, 2)), Input("Q", (2, 4)), Input("R", (3, 0))
+    compare([P @ Q, Q.T @ P[0].T, Q[0] @ Q[1], R @ R.T, Q @ Q.T @ Q], values_for(P, Q, R)).agree(1e-13)
+
+
+def test_results_can_go_into_given_arrays():
+    kernel = compile_program(lower([v * 2, total(v), v + 1], [v]), cache=False)
+    out = [np.empty(3), np.empty(3)]
+    double, value, more = kernel([np.ones(3)], {"n": 3}, out=out)
+    assert double is out[0] and more is out[1] and value == 3
+    np.testing.assert_array_equal(out, [[2.0] * 3, [2.0] * 3])
+
+
 @pytest.mark.parametrize("extremum", ["max", "min"])
 def test_extremum_keeps_nan_and_refuses_nothing(extremum, compare):
     values = {"v": np.array([1.0, np.nan, 3.0])}
