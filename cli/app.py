@@ -37,20 +37,26 @@ class Application(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was called; that nobody reads on is not an error."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
+            return PASSED
+        return code
+
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command and exit: 0, 1 and 3 as the command says, 2 for bad input, 70 for a bug of symgrad."""
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)
-            sys.stdout.flush()
         except click.ClickException as error:
             _show_usage(error)
             code = BAD_INPUT
         except click.Abort:
             code = INTERRUPTED
-        except BrokenPipeError:
-            _discard_output()
-            code = PASSED
         except Exception as error:
             # imported here: it needs the library, which `symgrad --help` does not load
             from .failures import explain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -76,9 +77,17 @@ def _read_csv(path: str, names: Collection[str]) -> dict[str, Array]:
         wanted = [index for index, name in enumerate(header) if name in names]
         if not wanted:
             return {}
-        table = np.loadtxt(
-            path, delimiter=",", skiprows=1, usecols=wanted, ndmin=2, quotechar='"', comments=None, encoding="utf-8-sig"
-        )
+        with warnings.catch_warnings(action="ignore"):  # it warns of a file without rows, which is an error below
+            table = np.loadtxt(
+                path,
+                delimiter=",",
+                skiprows=1,
+                usecols=wanted,
+                ndmin=2,
+                quotechar='"',
+                comments=None,
+                encoding="utf-8-sig",
+            )
     except UnicodeDecodeError:
         raise InvalidValueError(f"--data: {path} is not UTF-8 text") from None
     except (ValueError, csv.Error) as error:

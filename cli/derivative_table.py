@@ -75,7 +75,7 @@ def _built(op: OpDef, operands: Sequence[sg.Expr]) -> Apply | None:
         node = op(*operands)
     except SymgradError:
         return None
-    return node if isinstance(node, Apply) and node.op is op and node.inputs else None
+    return node if isinstance(node, Apply) and node.inputs else None
 
 
 def _shapes_to_try(op: OpDef) -> Iterable[Sequence[Shape]]:

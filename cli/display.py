@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 import click
 
+from symgrad.report import plain, rich_report
+from symgrad.verification import Report
+
 # A piece of a line and its style, a word of rich's or "".
 Segment: TypeAlias = tuple[str, str]
 
@@ -30,6 +33,16 @@ def show(*segments: Segment) -> None:
     console = Console(highlight=False)
     console.print(Text.assemble(*segments), soft_wrap=True)
     sys.stdout.flush()
+
+
+def show_report(report: Report) -> None:
+    """Print all that a verification found."""
+    if not colourful():
+        click.echo(plain(report))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(rich_report(report))
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

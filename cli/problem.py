@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import click
 
@@ -20,7 +21,7 @@ from .literals import Array, read_shape, read_values
 Shapes: TypeAlias = "dict[str, tuple[int | str, ...]]"
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_SIZE_NAMES = "mnkpqrst"
+_SIZE_NAMES, _SIZE_NAMES_OF_VECTORS = "mnkpqrst", "nmkpqrst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,13 @@ def read_problem(
     """Return what the options say. SymgradError or click.UsageError for what is wrong with them."""
     source = read_source(text, file)
     names = set(_IDENTIFIER.findall(source))
-    declared = _read_shapes(shapes)
-    arrays = read_data(data, names) if data else {}
-    values = {**arrays, **(read_values(at) if at else {})}
+    declared = _read_shapes(shapes, names)
+    arrays = {} if data is None else read_data(data, names)
+    values = {**arrays, **({} if at is None else read_values(at))}
     formula = _parse(source, declared, values)
-    _need_inputs(shapes, formula)
-    if at:
+    if at is not None:
         _need_values_used(at, formula)
-    if values or data:
+    if values or data is not None:
         values = _need_all(formula, values, data)
     return Problem(formula, _check_wrt(formula, wrt), values)
 
@@ -65,11 +65,17 @@ def read_source(text: str | None, file: str | None) -> str:
     most = 4 * (sg.Limits().characters + 1)  # a character has at most four bytes; the rest is not worth reading
     try:
         if path == "-":
-            return _decode(click.get_binary_stream("stdin").read(most), most, "standard input")
+            return _decode(_standard_input().read(most), most, "standard input")
         with Path(path).open("rb") as stream:
             return _decode(stream.read(most), most, path)
     except OSError as error:
         raise InvalidValueError(f"-f: cannot read {path}: {error.strerror or error}") from None
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise InvalidValueError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def _decode(content: bytes, most: int, path: str) -> str:
@@ -81,10 +87,15 @@ def _decode(content: bytes, most: int, path: str) -> str:
         raise FormulaSyntaxError(f"{path} is not UTF-8 text (byte {error.start})") from None
 
 
-def _read_shapes(options: Iterable[str]) -> Shapes:
+def _read_shapes(options: Iterable[str], known: Collection[str]) -> Shapes:
     shapes: Shapes = {}
     for option in options:
         name, shape = read_shape(option)
+        if name not in known:
+            start = option.index(name)
+            raise UnknownNameError(
+                f"--shape: {name} is not in the formula", span=Span(start, start + len(name)), source=option
+            )
         if name in shapes:
             raise FormulaSyntaxError(
                 f"--shape: the shape of {name} is given twice", span=Span(0, len(option)), source=option
@@ -119,7 +130,8 @@ def _parse_observed(source: str, shapes: Shapes, otherwise: sg.Expr | None) -> s
 
 def _observed_shapes(values: Mapping[str, Array], taken: Collection[str]) -> Shapes:
     """Return the shapes of values with names for sizes: equal sizes have equal names, 1 stays a number."""
-    free = (name for name in chain(_SIZE_NAMES, _numbered_names()) if name not in taken)
+    preferred = _SIZE_NAMES if any(array.ndim > 1 for array in values.values()) else _SIZE_NAMES_OF_VECTORS
+    free = (name for name in chain(preferred, _numbered_names()) if name not in taken)
     names: dict[int, str] = {}
     for array in sorted(values.values(), key=_axes, reverse=True):
         for size in array.shape:
@@ -134,16 +146,6 @@ def _numbered_names() -> Iterator[str]:
 
 def _axes(array: Array) -> int:
     return array.ndim
-
-
-def _need_inputs(shapes: Iterable[str], formula: sg.Expr) -> None:
-    for option in shapes:
-        name, _ = read_shape(option)
-        if name not in formula.inputs:
-            start = option.index(name)
-            raise UnknownNameError(
-                f"--shape: {_not_an_input(name, formula)}", span=Span(start, start + len(name)), source=option
-            )
 
 
 def _need_values_used(at: str, formula: sg.Expr) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from .checking import EXIT_STATUS, check
-from .display import show
+from .display import show_report
 from .options import formula_options
-from .presentation import report_line
 from .problem import read_problem
 
 
@@ -35,8 +34,5 @@ def command(
     """
     problem = read_problem(text, file, wrt, shapes, at, data)
     report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values)
-    first, *rest = str(report).split("\n")
-    show(*report_line(report)) if first == report.summary() else show((first, ""))
-    for line in rest:
-        show((line, ""))
+    show_report(report)
     return EXIT_STATUS[report.verdict.value]

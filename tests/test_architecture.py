@@ -27,7 +27,7 @@ IMPORTERS = {
     "numba": ("symgrad.backends.numba",),
     "llvmlite": ("symgrad.backends.numba",),
     "click": ("cli",),
-    "rich": ("cli",),
+    "rich": ("cli", "symgrad.report"),
     "sympy": ("symgrad.ops",),
 }
 RULES = {"symgrad.ops", "symgrad.diff", "symgrad.simplify"}

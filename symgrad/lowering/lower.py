@@ -32,7 +32,7 @@ from symgrad.lowering.looporder import arrange
 from symgrad.lowering.schedule import Role, Schedule, make_schedule
 from symgrad.lowering.straightline import split
 
-_LONGEST_BODY = 1500  # items in the body of a loop over arrays; more is split into several loops
+_LONGEST_BODY = 400  # items in the body of a loop over arrays; more is split into several loops
 _IDENTITY = {
     Instruction.ADD: 0.0,
     Instruction.MUL: 1.0,

@@ -30,7 +30,7 @@ from symgrad.lowering.addressing import loop_extents, only_moves_ones
 from symgrad.lowering.contraction import view_base
 
 _CHEAP = 4.0  # an inlined value that costs no more is computed again rather than stored
-_DEEPEST = 128  # operations on arrays in one chain; longer chains are stored in between to bound the loops' bodies
+_DEEPEST = 32  # operations on arrays in one chain; longer chains are stored in between to bound the loops' bodies
 _COST_LIMIT = 1e9
 
 

@@ -14,6 +14,8 @@ from symgrad.core.traversal import expand
 from symgrad.errors import LimitError, OperandError
 from symgrad.ops.sympy_forms import matrix_shape, spread
 
+LARGEST_DENOMINATOR = 1024
+
 
 def to_sympy(expression: Expr) -> Any:
     """Return the SymPy form of an expression.
@@ -67,10 +69,11 @@ def _symbol(node: Input) -> Any:
 
 
 def _number(node: Literal) -> Any:
-    """An int is exact; a float keeps its 53 bits."""
+    """A float such as 0.5 or 2.75 becomes a fraction: SymPy computes with a Float's 53 bits, as in exp(0.5)."""
     import sympy
 
-    return sympy.Integer(node.value) if isinstance(node.value, int) else sympy.Float(node.value)
+    exact = sympy.Rational(node.value)
+    return exact if exact.q <= LARGEST_DENOMINATOR else sympy.Float(node.value)
 
 
 def _applied(node: Apply, operands: list[Any]) -> Any:

@@ -10,9 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from symgrad.core.expr import Apply, Expr, OpDef
+from symgrad.core.expr import Apply, Expr, OpDef, postorder
 from symgrad.core.traversal import expand
 from symgrad.errors import ShapeError
+from symgrad.simplify.pieces import cut, join
+
+LARGEST_WHOLE = 300  # nodes; beyond it nobody reads the result, and what is shared has to stay shared
+MOST_PASSES = 2  # over pieces: the second sees the zeros and ones of the first
 
 Rule: TypeAlias = Callable[[Apply], Expr | None]
 
@@ -62,7 +66,15 @@ def simplify(roots: Sequence[Expr]) -> list[Expr]:
     >>> print(*simplify([x * 2 * x, sg.log(1 + sg.exp(x))]), sep="; ")
     2*x**2; softplus(x)
     """
-    return expand(roots, rewrite_once)
+    result = list(roots)
+    for _ in range(MOST_PASSES):
+        if len(postorder(*result)) <= LARGEST_WHOLE:
+            return expand(result, rewrite_once)
+        pieces, stand_ins = cut(result)
+        before, result = result, join(expand(pieces, rewrite_once), stand_ins)
+        if result == before:
+            break
+    return result
 
 
 def registered_rules() -> dict[str, Rule]:

@@ -137,7 +137,7 @@ class _Ranks:
             self.note_scalars(use, operands)
         if all(fact.rank is not None for fact in operands):
             return Fact(floor, floor=floor, reduced=reduced and floor == 0)
-        groups = list(dict.fromkeys(name for fact in operands for name in fact.free))
+        groups = list(dict.fromkeys(self.find(name) for fact in operands for name in fact.free))
         single = all(len(fact.free) == 1 for fact in operands if fact.rank is None)
         if len(groups) == 2 and single and not _scales(use) and not self.scalar_like.intersection(groups):
             self.group[groups[1]] = groups[0]

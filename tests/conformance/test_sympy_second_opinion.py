@@ -4,6 +4,7 @@ The formulas are drawn from the registry, so a new op is judged without a change
 mpmath: ours through the ops' `mp` slots, SymPy's through its own code printer.
 """
 
+import math
 import random
 from functools import cache
 
@@ -75,7 +76,7 @@ def inside(x: Expr, domain: Domain) -> Expr:
         return x
     if domain.high < float("inf"):
         return (domain.low + domain.high) / 2 + (domain.high - domain.low) * 0.375 * sg.sin(x)
-    return domain.low + 0.5 + 2 * sg.sigmoid(x)
+    return math.ceil(8 * domain.low) / 8 + 0.5 + 2 * sg.sigmoid(x)
 
 
 def formula(index: int) -> Expr:
@@ -84,11 +85,6 @@ def formula(index: int) -> Expr:
         found = applied(TOPS[index % len(TOPS)], rng, DEPTH)
         if found.inputs:
             return found
-
-
-def exact(tree):
-    """SymPy computes with a Float's 53 bits, so make it a fraction."""
-    return tree.xreplace({number: sympy.Rational(number) for number in tree.atoms(sympy.Float)})
 
 
 def real_branches(tree):
@@ -114,7 +110,11 @@ def airybiprime(x):
     return mpmath.airybi(x, derivative=1)
 
 
-PRINTER_LACKS = {"airyaiprime": airyaiprime, "airybiprime": airybiprime}
+def erfcinv(x):
+    return mpmath.erfinv(1 - x)
+
+
+PRINTER_LACKS = {"airyaiprime": airyaiprime, "airybiprime": airybiprime, "erfcinv": erfcinv}
 
 
 def value_of(tree, values):
@@ -131,11 +131,11 @@ def nothing(*_arguments):
 def test_derivative_equals_sympys(index):
     node = formula(index)
     rng = random.Random(1000 + index)
-    tree = real_branches(exact(to_sympy(node)))
+    tree = real_branches(to_sympy(node))
     for name in node.inputs:
         ours, theirs = sg.grad(node, name), tree.diff(sympy.Symbol(name, real=True))
         values = {each: rng.uniform(-1.5, 1.5) for each in NAMES}
         (got,) = evaluate_mp([ours], values, WORKING_DIGITS)
         with mpmath.workdps(WORKING_DIGITS):
             expected = value_of(theirs, values)
-            assert abs(got.item() - expected) <= TOLERANCE * (1 + abs(expected)), (str(node), values)
+            assert abs(got.item() - expected) <= TOLERANCE * (1 + abs(expected)), values

@@ -43,14 +43,10 @@ def test_points_lie_inside_of_the_domain(text, seed):
         assert violations(s.output, s.draw(number).values) == []
 
 
-def test_the_kind_of_values_that_worked_is_remembered():
+def test_the_kind_of_values_that_worked_is_remembered(monkeypatch):
     s = sampler("log(x - 5)")
     s.draw()
-    after = s.rng.bit_generator.state
-    s.draw()
-    once = sampler("log(x - 5)")
-    once.rng.bit_generator.state = after
-    assert s._worked["x"] is not None
+    monkeypatch.setattr("symgrad.verification.sampling._ATTEMPTS", 1)  # the first attempt must do
     assert s.draw().values["x"] > 5
 
 

@@ -199,6 +199,8 @@ def test_large_arrays_are_checked_by_projections_and_it_says_so():
     report = check(RIDGE, at=at, points=1)
     assert report.passed, str(report)
     assert "too large for 50-digit arithmetic" in report.not_checked[0]
+    details = {c.detail for c in report.checks if c.point == 1 and c.route is Route.GRADIENT}
+    assert details == {"the NumPy interpreter instead of 50 digits"}
     spoiled = check(RIDGE, at=at, points=0, formula=spoil("w", lambda g: g * (1 + 1e-7)))
     assert {c.route for c in spoiled.checks if c.verdict is Verdict.FAIL} == {Route.DIFFERENCES, Route.ADJOINT}
 

@@ -7,15 +7,24 @@ from typing import Literal
 from symgrad.backends.numba.cache import cached_compilation
 from symgrad.backends.numba.kernel import CompiledKernel
 from symgrad.backends.numba.layout import make_layout
-from symgrad.lowering.kernel_ir import Program
+from symgrad.lowering import Program
 
 
-def compile_program(program: Program, dtype: Literal["float64", "float32"] = "float64", cache: bool = True) -> CompiledKernel:
+def compile_program(
+    program: Program, dtype: Literal["float64", "float32"] = "float64", cache: bool = True
+) -> CompiledKernel:
     """Compile a kernel program once for all shapes.
 
     The kernel takes the inputs in order (C-contiguous, of this dtype, 0-d for scalars; their shapes are not checked)
     and the values of the named sizes; it returns fresh output arrays in order. With `cache` the machine code is
     kept on disk and found again by later processes.
+
+    >>> import numpy as np, symgrad as sg
+    >>> from symgrad.lowering import lower
+    >>> x = sg.vector("x", "n")
+    >>> kernel = compile_program(lower([sg.sum(x * x), 2 * x], [x]))
+    >>> kernel([np.array([1.0, 2.0])], {"n": 2})
+    [array(5.), array([2., 4.])]
 
     Raises ShapeError (the kernel) for a maximum over no elements, OperandError for a C function that this platform
     does not have.

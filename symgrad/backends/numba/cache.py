@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library
 from symgrad.lowering.kernel_ir import Program
 
 FOLDER_VARIABLE = "SYMGRAD_CACHE_DIR"
-_FORMAT = "2"  # raise it when the emission changes without a new version
 
 
 def cached_compilation(program: Program, layout: Layout, dtype: str, use_disk: bool) -> Any:
@@ -49,11 +49,18 @@ def cached_compilation(program: Program, layout: Layout, dtype: str, use_disk: b
 
 def cache_key(program: Program, dtype: str) -> str:
     """Return the hash of the program and of all that the machine code depends on."""
-    versions = (_FORMAT, llvmlite.__version__, numba.__version__, np.__version__, sys.version, sys.platform)
+    versions = (_emission_hash(), llvmlite.__version__, numba.__version__, np.__version__, sys.version, sys.platform)
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     options = (dtype, str(bool(os.environ.get(SCALAR_ONLY))), str(load_vector_library()))
     parts = "\0".join((*versions, *processor, *options, str(program)))
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+@cache
+def _emission_hash() -> str:
+    """Return the hash of this package's source: another version of it may emit other code for the same program."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def cache_folder() -> Path | None:

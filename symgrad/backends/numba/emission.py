@@ -21,7 +21,8 @@ from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.core.dims import element_count
-from symgrad.lowering.kernel_ir import Call, Fill, Loop, Matmul, Program, buffers_touched
+from symgrad.core.numeric import Libm, Special
+from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, buffers_touched
 
 Base = tuple[Region, int]
 types: Any = numba_types  # not typed for mypy
@@ -56,6 +57,9 @@ def _make_body(program: Program, layout: Layout, dtype: str, name: str, used: di
         return types.void(arrays, scalars, work, dims), codegen
 
     return body
+
+
+_MANY_CALLS = 50
 
 
 class _Main:
@@ -127,6 +131,8 @@ class _Main:
         function = ir.Function(self.builder.module, kind, name)
         function.linkage = "internal"
         prefer_wide_vectors(function)
+        if isinstance(statement, Loop) and _many_calls(statement):
+            function.attributes.add("optnone")
         dims = dict(zip(self.program.dims, function.args, strict=False))
         arguments = dict(zip(bases, function.args[len(dims) :], strict=True))
         for argument in arguments.values():
@@ -164,6 +170,12 @@ class _Main:
             pointers = [self.scope.element(x.buffer, x.at, indices) for x in (*call.operands, call.result)]
             args = [self.scope.size(call.size), self.scope.size(call.columns), *pointers]
             self.context.compile_internal(self.builder, routine, signature, args)
+
+
+def _many_calls(loop: Loop) -> bool:
+    """Say whether straight-line code calls so much that optimising it takes seconds and gains a few per cent."""
+    calls = sum(isinstance(item, Compute) and isinstance(item.code, Libm | Special) for item in loop.body)
+    return not loop.extents and calls > _MANY_CALLS
 
 
 def _at(builder: ir.IRBuilder, base: ir.Value, element: int) -> ir.Value:

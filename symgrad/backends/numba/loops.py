@@ -46,7 +46,10 @@ def emit_loop(scope: Scope, loop: Loop, use: Callable[[Symbol], None]) -> None:
 
 
 def emit_fill(scope: Scope, fill: Fill, count: ir.Value) -> None:
-    """Emit the loop that sets every element."""
+    """Emit the loop that sets every element, or the one store."""
+    if isinstance(count, ir.Constant) and count.constant == 1:
+        scope.builder.store(scope.number(fill.value), scope.pointers(fill.buffer))
+        return
     with scope.loop(count) as index:
         scope.builder.store(scope.number(fill.value), scope.builder.gep(scope.pointers(fill.buffer), [index]))
 

@@ -1,0 +1,215 @@
+"""`symgrad derive`: what it prints for each option."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from symgrad_cli import checking, derive
+
+import symgrad as sg
+
+RIDGE = "sum((X @ w - y)**2) + lam*sum(w**2)"
+
+
+def test_the_main_job(shell):
+    done = shell("derive", RIDGE, "--wrt", "w")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    signature, formula, derivative, verification = done.stdout.splitlines()
+    assert signature == "f(X[m,n], w[n], y[m], lam)"
+    assert formula == f"f = {RIDGE}"
+    assert derivative == "df/dw = 2*X.T @ (X @ w - y) + 2*lam*w    shape (n,)"
+    assert verification.startswith("verified: PASS at 3 points; worst error ") and "bound" in verification
+
+
+def test_all_inputs_unless_some_are_named(run):
+    everything = run("derive", "x*y**2", "--no-verify").stdout
+    assert "df/dx = " in everything and "df/dy = " in everything
+    some = run("derive", "x*y**2", "--no-verify", "--wrt", "y", "--wrt", "y").stdout
+    assert "df/dx = " not in some and some.count("df/dy = ") == 1
+
+
+def test_shapes_are_declared(run):
+    result = run("derive", "sum(x*y)", "--shape", "x=k", "--shape", "y=k", "--no-verify", "--wrt", "x")
+    assert result.stdout.splitlines()[0] == "f(x[k], y[k])"
+    assert "df/dx = y    shape (k,)" in result.stdout
+    scalar = run("derive", "sum(x + lam)", "--shape", "x=3", "--shape", "lam=", "--no-verify")
+    assert scalar.stdout.splitlines()[0] == "f(x[3], lam)"
+
+
+def test_a_vector_gives_its_jacobian(run):
+    result = run("derive", "A @ x", "--wrt", "x", "--no-verify")
+    assert "df/dx = A    shape (m, n)" in result.stdout
+
+
+def test_values_at_a_point_come_from_the_kernel(run):
+    result = run("derive", "(w + x)*(w + 1)", "--at", "w=1, x=2", "--no-verify")
+    assert result.stdout.splitlines()[-4:] == ["at this point:", "  f = 6.0", "  df/dw = 5.0", "  df/dx = 2.0"]
+
+
+def test_vectors_and_matrices_at_a_point(run):
+    result = run("derive", "sum((X @ w)**2)", "--at", "X=[[1,2],[3,4],[5,6]], w=[1,-1]", "--no-verify")
+    assert "  df/dw = [-18., -24.]    shape (2,)" in result.stdout
+
+
+def test_second_derivatives(run):
+    result = run("derive", "x**2*y", "--hessian", "--at", "x=3, y=2", "--no-verify")
+    for line in ("d2f/dx2 = 2*y    shape ()", "  d2f/dx2 = 4.0", "  d2f/(dx dy) = 6.0", "  d2f/dy2 = 0.0"):
+        assert line in result.stdout
+
+
+def test_second_derivatives_are_verified(run):
+    result = run("derive", "x**2*y", "--hessian")
+    assert result.exit_code == 0
+    assert result.stdout.count("verified: PASS") == 3
+
+
+def test_an_npz_file_is_evaluated(run, tmp_path):
+    rng = np.random.default_rng(0)
+    X, w, y = rng.normal(size=(40, 3)), rng.normal(size=3), rng.normal(size=40)
+    np.savez(tmp_path / "data.npz", X=X, w=w, y=y)
+    result = run("derive", RIDGE, "--data", str(tmp_path / "data.npz"), "--at", "lam=0.5", "--no-verify",
+                 "--format", "json")  # fmt: skip
+    found = json.loads(result.stdout)["at"]
+    residual = X @ w - y
+    assert found["value"] == pytest.approx(residual @ residual + 0.5 * w @ w, rel=1e-13)
+    np.testing.assert_allclose(found["derivatives"]["w"], 2 * X.T @ residual + w, rtol=1e-12)
+
+
+def test_columns_of_a_csv_file_are_vectors(run, tmp_path):
+    path = tmp_path / "line.csv"
+    path.write_text("x,y,name\n0,3,a\n1,8,b\n2,13,c\n3,18,d\n")
+    result = run("derive", "sum((a*x + b - y)**2)", "--data", str(path), "--at", "a=5, b=4", "--no-verify")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[0] == "f(a, x[n], b, y[n])"
+    assert "  f = 4.0" in result.stdout and "  df/da = 12.0" in result.stdout and "  df/db = 8.0" in result.stdout
+
+
+def test_large_arrays_are_abbreviated(run, tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.arange(1e5))
+    result = run("derive", "sum(x**2)", "--data", str(tmp_path / "x.npz"), "--no-verify")
+    assert "..." in result.stdout and "shape (100000,)" in result.stdout
+    assert len(result.stdout) < 1000
+
+
+def test_latex(run):
+    lines = run("derive", "sin(x)*alpha", "--wrt", "x", "--hessian", "--format", "latex", "--at", "x=0, alpha=1").stdout
+    assert r"\frac{\partial f}{\partial x} = " in lines and r"\frac{\partial^2 f}{\partial x \, \partial x} = " in lines
+    assert "%   f = 0.0" in lines and "% verified: PASS" in lines
+
+
+def test_python_is_a_module_that_runs(run):
+    source = run("derive", RIDGE, "--format", "python", "--hessian", "--wrt", "w").stdout
+    assert "\n# verified: PASS" in source
+    module: dict = {}
+    exec(compile(source, "module", "exec"), module)
+    X, w, y = np.arange(6.0).reshape(3, 2), np.array([1.0, -1.0]), np.ones(3)
+    assert module["f"](X, w, y, 2.0) == pytest.approx(np.sum((X @ w - y) ** 2) + 4)
+    np.testing.assert_allclose(module["df_dw"](X, w, y, 2.0), 2 * X.T @ (X @ w - y) + 4 * w)
+
+
+def test_python_of_several_functions_imports_once(run):
+    source = run("derive", "sum(x[1:]*x[:-1]) + erf(y)", "--format", "python", "--no-verify").stdout
+    assert source.count("import numpy as np") == 1 and source.count("def place(") <= 1
+    module: dict = {}
+    exec(compile(source, "module", "exec"), module)
+    np.testing.assert_allclose(module["df_dx"](x=np.array([1.0, 2.0, 4.0])), [2, 5, 2])
+
+
+def test_json_has_everything(run):
+    document = json.loads(run("derive", "log(x)*y", "--format", "json", "--at", "x=0, y=1", "--hessian").stdout)
+    assert document["signature"] == "f(x, y)" and document["inputs"] == {"x": [], "y": []}
+    assert document["derivatives"]["y"] == {"text": "log(x)", "latex": sg.parse("log(x)").latex(), "shape": []}
+    assert document["at"]["value"] == "-inf" and document["at"]["derivatives"]["x"] == "inf"
+    assert document["verification"]["verdict"] == "PASS"
+    assert {tuple(block["wrt"]) for block in document["second_derivatives"]} == {("x", "x"), ("x", "y"), ("y", "y")}
+
+
+def test_the_formula_from_a_file_and_from_standard_input(run, tmp_path):
+    path = tmp_path / "model.txt"
+    path.write_text("v = b*c\nu = a + v\nJ = 3*u\n")
+    from_file = run("derive", "-f", str(path), "--no-verify", "--wrt", "a")
+    assert "df/da = 3    shape ()" in from_file.stdout
+    for arguments in (("-",), ("-f", "-")):
+        result = run("derive", *arguments, "--no-verify", "--wrt", "a", stdin=path.read_bytes())
+        assert result.stdout == from_file.stdout
+
+
+def test_a_function_name_that_is_an_input_is_not_used(run):
+    assert run("derive", "f**2", "--no-verify").stdout.splitlines() == ["g(f)", "g = f**2", "dg/df = 2*f    shape ()"]
+
+
+def test_a_long_formula_is_written_in_steps(run):
+    formula = "; ".join(["v1 = sin(x)*exp(x)", *(f"v{k + 1} = v{k}*v{k} + v{k}" for k in range(1, 12)), "v12"])
+    lines = run("derive", formula, "--no-verify").stdout.splitlines()
+    assert any(line.startswith("    where v1 = ") for line in lines)
+    assert max(map(len, lines)) < 1000
+
+
+def report(verdict: str) -> sg.Report:
+    model = pytest.importorskip("symgrad.verification.model")
+    return model.Report(model.Verdict[verdict], ("x",), (), (), 0, 1e-9, ("planted",))
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("PASS", 0), ("FAIL", 1), ("INCONCLUSIVE", 0)])
+def test_the_exit_status_tells_of_a_failed_verification(run, monkeypatch, verdict, status):
+    def planted(*_arguments: object, **_options: object) -> sg.Report:
+        return report(verdict)
+
+    monkeypatch.setattr(checking.sg, "verify", planted)
+    result = run("derive", "x**2")
+    assert result.exit_code == status and f"verified: {verdict}" in result.stdout
+
+
+def test_a_verification_that_cannot_be_made_is_said(run, monkeypatch):
+    def impossible(*_arguments: object, **_options: object) -> sg.Report:
+        raise sg.OperandError("no kernel")
+
+    monkeypatch.setattr(derive, "check_all", impossible)
+    result = run("derive", "x**2")
+    assert result.exit_code == 0 and "not verified: no kernel" in result.stdout
+    document = json.loads(run("derive", "x**2", "--format", "json").stdout)
+    assert document["verification"] == {"verdict": "INCONCLUSIVE", "reasons": ["no kernel"]}
+
+
+def test_the_derivative_is_shown_before_the_verification_begins():
+    """A verification that says when it starts: by then the pipe must hold the derivative."""
+    program = """
+import os, sys
+import symgrad_cli.derive as derive
+def announce(derivation):
+    os.write(1, b"VERIFYING\\n")
+    return {}
+derive.check_all = announce
+from symgrad_cli.app import application
+application.main(["derive", "x**2"], prog_name="symgrad")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.index("df/dx = 2*x") < done.stdout.index("VERIFYING")
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_what_the_main_job_prints(run):
+    for line in run("derive", RIDGE, "--wrt", "w", "--no-verify").stdout.splitlines():
+        assert f"    {line}\n" in README
+
+
+def test_the_readme_shows_what_is_printed(run):
+    blocks = re.findall(r"^    \$ symgrad (.*)\n((?:    .*\n)+)", README, re.MULTILINE)
+    assert blocks
+    for arguments, shown in blocks:
+        assert run(*shlex.split(arguments)).stdout == textwrap.dedent(shown)
+
+
+def test_the_readmes_python_runs(capsys):
+    (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(source, {})
+    assert capsys.readouterr().out.endswith("True\n")
