@@ -128,12 +128,13 @@ def build_product(product: Product, shape: Shape) -> Expr:
 
 
 def _in_order(factors: Iterable[Expr]) -> list[Expr]:
-    """Scalars first: `2*lam*w` costs one product an entry."""
-    return sorted(factors, key=_is_array)
+    """Scalars first, since `2*lam*w` costs one product an entry; names before longer factors: `x*exp(x)`."""
+    return sorted(factors, key=_rank)
 
 
-def _is_array(x: Expr) -> bool:
-    return x.ndim > 0
+def _rank(x: Expr) -> tuple[bool, bool]:
+    base = x.operands[0] if isinstance(x, Apply) and x.op is power else x
+    return x.ndim > 0, bool(base.operands)
 
 
 def _multiply(factors: list[Expr]) -> Expr:

@@ -80,8 +80,10 @@ def _scaled_rows(node: Apply) -> Expr | None:
 
 
 def _scaled_factor(node: Apply) -> Expr | None:
-    """(X*v) @ Y is X @ diag(v) @ Y."""
+    """(X*v) @ Y is X @ diag(v) @ Y; A @ (B @ C) is A @ B @ C, as the order of products is the kernel's business."""
     left, right = node.operands
+    if isinstance(right, Apply) and right.op is matmul and left.ndim == 2 and right.operands[1].ndim == 2:
+        return matmul(matmul(left, right.operands[0]), right.operands[1])
     if isinstance(left, Apply) and left.op is mul and left.ndim == 2 and right.ndim == 2:
         for x, v in (left.operands, left.operands[::-1]):
             if v.ndim == 1 and x.shape == left.shape:

@@ -149,7 +149,11 @@ def _symbol_pieces(node: Apply, flat: bool = False) -> Sequence[Piece]:
         case Infix(symbol=symbol, precedence=precedence):
             left, right = node.operands
             spaced = symbol if precedence == MULTIPLICATIVE and symbol != "@" else f" {symbol} "
-            return ((left, precedence + (precedence == COMPARISON)), spaced, (right, precedence + (not flat)))
+            return (
+                (left, _left_binding(node, left)),
+                spaced,
+                (right, precedence + (not flat or _is_inner_product(right))),
+            )
         case Prefix(symbol=symbol, precedence=precedence):
             return (symbol, (node.operands[0], precedence))
         case Postfix(symbol=symbol):
@@ -160,6 +164,20 @@ def _symbol_pieces(node: Apply, flat: bool = False) -> Sequence[Piece]:
     raise TypeError(f"{node.op.name} is written as a call")
 
 
+def _left_binding(node: Apply, left: Expr) -> int:
+    """How strongly the left operand must bind: `(x @ y)*z` keeps its brackets, because `x @ y*z` misleads."""
+    precedence = _binding(node)
+    misleads = precedence == MULTIPLICATIVE and _is_inner_product(left) and not _is_inner_product(node)
+    return precedence + (misleads or precedence == COMPARISON)
+
+
+def _is_inner_product(node: Expr) -> bool:
+    """Is the node a number made by `@`?"""
+    if not isinstance(node, Apply) or node.ndim or not isinstance(node.op.notation, Infix):
+        return False
+    return node.op.notation.symbol == "@"
+
+
 def _base(node: Apply) -> Piece:
     (operand,) = node.operands
     return operand, ATOM + 1 if isinstance(operand, Literal) else POSTFIX
@@ -168,6 +186,8 @@ def _base(node: Apply) -> Piece:
 def parameter_text(kind: ParameterKind, value: object) -> str:
     """Return a static parameter as it is written in a call."""
     match kind:
+        case ParameterKind.SHAPE if isinstance(value, tuple) and len(value) == 1:
+            return str(value[0])
         case ParameterKind.SHAPE:
             return shape_text(value)  # type: ignore[arg-type]
         case ParameterKind.INDEX:

@@ -70,10 +70,6 @@ inv = array_op(
 )
 
 
-def _is_vector(a: Expr, b: Expr) -> bool:
-    return b.ndim == a.ndim - 1
-
-
 def solve_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
     a, _ = node.operands
     a_dot, b_dot = tangents
@@ -86,7 +82,7 @@ def solve_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
 def solve_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     a, b = node.operands
     batch = cotangent.ndim - node.ndim
-    if not _is_vector(a, b):
+    if b.ndim > 1:
         b_bar = solve(swap(a), cotangent)
         return unbroadcast(-(b_bar @ swap(node)), a.shape, batch), unbroadcast(b_bar, b.shape, batch)
     if cotangent.ndim == 1:
@@ -99,7 +95,7 @@ def solve_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
 
 
 def solve_reference(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    if b.ndim == a.ndim - 1:
+    if b.ndim == 1:
         return np.asarray(np.linalg.solve(a, b[..., None])[..., 0])
     return np.asarray(np.linalg.solve(a, b))
 
@@ -107,7 +103,7 @@ def solve_reference(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -
 def solve_mp(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     import mpmath
 
-    if b.ndim == a.ndim - 1:
+    if b.ndim == 1:
         return solve_mp(_node, _sizes, a, b[..., None])[..., 0]
     # mpmath solves for one column at a time; the inverse at 50 digits and more loses nothing that counts.
     inverse = mp_matrices(mpmath.inverse, a)
