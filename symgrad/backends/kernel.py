@@ -23,6 +23,9 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Compiled: TypeAlias = Callable[[Sequence[Array], Mapping[str, int]], list[Array]]
 
 
+SHAPES_KEPT = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Residuals:
     """What `Kernel.forward` keeps for `Kernel.backward`: the inputs and some intermediate results."""
@@ -74,7 +77,8 @@ class Kernel:
         self._value = Program([self._stable], nodes, dtype)
         self._derivative: Program | None = None
         self._halves: tuple[Partition, Program, Program] | None = None
-        self._checked: set[tuple[int, ...]] = set()
+        self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
+        self._real = np.dtype(dtype)
 
     def __call__(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
         """Return the value: a number for a scalar formula, else an array."""
@@ -92,7 +96,8 @@ class Kernel:
         arrays, sizes = self._bind(inputs, named)
         _, forward, _ = self._split()
         value, *saved = forward(arrays, sizes)
-        return value[()], Residuals(tuple(arrays), tuple(saved), sizes)
+        kept = tuple(array.copy() for array in arrays)  # the caller may change his arrays before `backward`
+        return value[()], Residuals(kept, tuple(saved), sizes)
 
     def backward(self, residuals: Residuals, cotangent: Any = 1.0) -> dict[str, Array]:
         """Pull a cotangent of the output's shape back to each input of `wrt`. ShapeError when it does not fit."""
@@ -123,30 +128,44 @@ class Kernel:
     def _named(self, arrays: Sequence[Array]) -> dict[str, Array]:
         return {node.name: array for node, array in zip(self._nodes, arrays, strict=True)}
 
-    def _bind(self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]) -> tuple[list[Array], dict[str, int]]:
-        given = {**(inputs or {}), **named}
+    def _bind(
+        self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]
+    ) -> tuple[list[Array], Mapping[str, int]]:
+        given = {**inputs, **named} if inputs is not None else named
+        if given.keys() != self.inputs.keys():
+            self._check_names(given)
+        arrays = [self._as_array(name, given[name]) for name in self.inputs]
+        shapes = tuple([array.shape for array in arrays])
+        sizes = self._sizes.get(shapes)
+        return arrays, self._bind_shapes(arrays, shapes) if sizes is None else sizes
+
+    def _check_names(self, given: Mapping[str, Any]) -> None:
         for name in given:
             if name not in self.inputs:
                 raise UnknownNameError(f"{name} is not an input; the inputs are {', '.join(self.inputs) or 'none'}")
         for name in self.inputs:
             if name not in given:
                 raise UnknownNameError(f"no value was given for {name}")
-        arrays = {name: self._as_array(name, given[name]) for name in self.inputs}
-        sizes = bind_sizes(self._nodes, arrays)
-        key = tuple(sizes.values())
-        if key not in self._checked:
-            check_requirements([self.output], sizes)
-            self._checked.add(key)
-        return list(arrays.values()), sizes
+
+    def _bind_shapes(self, arrays: Sequence[Array], shapes: tuple[tuple[int, ...], ...]) -> Mapping[str, int]:
+        """Read the sizes off the shapes and check them, once for each set of shapes."""
+        sizes = bind_sizes(self._nodes, self._named(arrays))
+        check_requirements([self.output], sizes)
+        if len(self._sizes) >= SHAPES_KEPT:
+            self._sizes.clear()
+        self._sizes[shapes] = sizes
+        return sizes
 
     def _as_array(self, name: str, value: Any) -> Array:
+        if type(value) is np.ndarray and value.dtype == self._real and value.flags.carray:
+            return value
         try:
             array = np.asarray(value)
-        except ValueError:
-            raise ShapeError(f"{name} is not an array: its rows have different lengths") from None
+        except (ValueError, OverflowError):
+            raise ShapeError(f"{name} is not an array of numbers: its rows have different lengths") from None
         if array.dtype.kind not in "biuf":
             raise OperandError(f"{name} must hold real numbers, not {array.dtype} (shape {shape_text(array.shape)})")
-        return np.asarray(array, dtype=self.dtype, order="C")
+        return np.require(array, self._real, ["C", "A"]) if array.ndim else array.astype(self._real)
 
     def __repr__(self) -> str:
         return f"<Kernel {self.dtype} of {self.output}>"

@@ -77,4 +77,3 @@ def _carried(loop: Loop, longest: int) -> set[int]:
         for operand in item.operands
         if operand // longest < position // longest and isinstance(loop.body[operand], Compute)
     }
-

@@ -14,7 +14,7 @@ from operator import mul as times
 from typing import TypeAlias
 
 from symgrad.core.dims import Shape
-from symgrad.core.expr import Apply, Expr, Literal
+from symgrad.core.expr import Apply, Expr, Input, Literal
 from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.exponential import sqrt
@@ -50,8 +50,8 @@ def factorise(node: Expr) -> Product:
     while stack:
         x, exponent = stack.pop()
         x = strip(x)
-        if isinstance(x, Literal) and (value := _power_of_number(x.value, exponent)) is not None:
-            coefficient = coefficient * value
+        if isinstance(x, Literal) and (value := _times_power(coefficient, x.value, exponent)) is not None:
+            coefficient = value
             continue
         parts = _factors(x, exponent, node.shape) if budget > 0 else None
         if parts is None:
@@ -59,7 +59,22 @@ def factorise(node: Expr) -> Product:
         else:
             stack.extend(reversed(parts))
             budget -= 1
+    for base in [base for base in powers if isinstance(base, Literal)]:
+        coefficient, powers[base] = _absorb(coefficient, base, powers[base])
     return Product(_tidy(coefficient), {base: e for base, e in powers.items() if e})
+
+
+def _absorb(coefficient: Number, root: Literal, exponent: Number) -> tuple[Number, Number]:
+    """sqrt(2)/2 is 1/sqrt(2): take whole powers of the number under a root out of the coefficient."""
+    value = root.value
+    if not isinstance(value, int) or value < 2 or isinstance(coefficient, float) or exponent == int(exponent):
+        return coefficient, exponent
+    exact = Fraction(coefficient)
+    while exponent > 0 and exact.denominator % value == 0:
+        exact, exponent = exact * value, exponent - 1
+    while exponent < 0 and exact.numerator and exact.numerator % value == 0:
+        exact, exponent = exact / value, exponent + 1
+    return _tidy(exact), exponent
 
 
 def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number]] | None:
@@ -75,6 +90,8 @@ def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number
         return [(x.operands[0], exponent), (x.operands[1], exponent)]
     if x.op is div and exponent in (1, -1):
         return [(x.operands[0], exponent), (x.operands[1], -exponent)]
+    if exponent != int(exponent) and x.op in (mul, div) and _is_positive_constant(x):
+        return [(x.operands[0], exponent), (x.operands[1], exponent if x.op is mul else -exponent)]
     if x.op is sqrt and whole:
         return [(x.operands[0], Fraction(1, 2) * int(exponent))]
     if x.op is power and whole:
@@ -82,6 +99,23 @@ def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number
         if isinstance(fixed, Literal) and _is_dyadic(fixed.value) and x.operands[0].shape == x.shape:
             return [(x.operands[0], _tidy(Fraction(fixed.value) * int(exponent)))]
     return None
+
+
+def _is_positive_constant(x: Expr) -> bool:
+    """Is x made of positive numbers, pi and e by products? Roots of such products may be taken factor by factor."""
+    parts = [x]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Apply) and part.op in (mul, div) and len(parts) < LONGEST_RUN:
+            parts.extend(part.operands)
+        elif not (_is_constant(part) and (not isinstance(part, Literal) or part.value > 0)):
+            return False
+    return True
+
+
+def _is_constant(x: Expr) -> bool:
+    """Is x a number, or a name of one?"""
+    return x.ndim == 0 and not x.operands and not isinstance(x, Input)
 
 
 def _is_scaled(x: Apply) -> bool:
@@ -94,17 +128,25 @@ def _is_dyadic(value: float) -> bool:
     return abs(value) < 1024 and value * 4 == int(value * 4)
 
 
-def _power_of_number(value: Number, exponent: Number) -> Number | None:
-    """Return value**exponent where that is a number worth writing, else None."""
-    if exponent != int(exponent) or abs(exponent) > 64 or (value == 0 and exponent < 0):
+def _times_power(factor: Number, value: int | float, exponent: Number) -> Number | None:
+    """Return factor * value**exponent where that is a number worth writing, else None."""
+    if exponent != int(exponent) or not -64 <= exponent <= 64 or (value == 0 and exponent < 0):
         return None
-    result: Number = (Fraction(value) if isinstance(value, int) else value) ** int(exponent)
-    too_large = isinstance(result, Fraction) and max(abs(result.numerator), result.denominator) > LARGEST_INTEGER
-    return None if too_large or not isfinite(result) else _tidy(result)
+    whole = int(exponent)
+    if isinstance(factor, float) or isinstance(value, float):
+        try:
+            product = float(factor) * float(value) ** whole
+        except OverflowError:
+            return None
+        return product if isfinite(product) and (product != 0 or value == 0) else None
+    exact = Fraction(factor) * Fraction(value) ** whole
+    return _tidy(exact) if max(abs(exact.numerator), exact.denominator) <= LARGEST_INTEGER else None
 
 
 def _tidy(value: Number) -> Number:
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return value.numerator
+    return value
 
 
 def build_product(product: Product, shape: Shape) -> Expr:
@@ -112,8 +154,9 @@ def build_product(product: Product, shape: Shape) -> Expr:
     coefficient = product.coefficient
     if coefficient == 0:
         return fit(ZERO, shape)
-    numerator = _in_order(_raise(base, e) for base, e in product.powers.items() if e > 0)
-    denominator = _in_order(_raise(base, -e) for base, e in product.powers.items() if e < 0)
+    powers = _join_roots(product.powers)
+    numerator = _in_order(_raise(base, e) for base, e in powers.items() if e > 0)
+    denominator = _in_order(_raise(base, -e) for base, e in powers.items() if e < 0)
     if isinstance(coefficient, Fraction):
         denominator.insert(0, Literal(coefficient.denominator))
         coefficient = coefficient.numerator
@@ -127,14 +170,24 @@ def build_product(product: Product, shape: Shape) -> Expr:
     return fit(result, shape)
 
 
+def _join_roots(powers: Powers) -> Powers:
+    """sqrt(2)*sqrt(pi) is sqrt(2*pi)."""
+    roots: dict[Number, list[Expr]] = {}
+    for base, exponent in powers.items():
+        if exponent != int(exponent) and _is_constant(base):
+            roots.setdefault(exponent, []).append(base)
+    joined = {reduce(times, bases): exponent for exponent, bases in roots.items()}
+    return joined | {b: e for b, e in powers.items() if b not in roots.get(e, ())} if joined else powers
+
+
 def _in_order(factors: Iterable[Expr]) -> list[Expr]:
-    """Scalars first, since `2*lam*w` costs one product an entry; names before longer factors: `x*exp(x)`."""
+    """Scalars first, since `2*lam*w` costs one product an entry; then constants, names, longer factors: `x*exp(x)`."""
     return sorted(factors, key=_rank)
 
 
-def _rank(x: Expr) -> tuple[bool, bool]:
-    base = x.operands[0] if isinstance(x, Apply) and x.op is power else x
-    return x.ndim > 0, bool(base.operands)
+def _rank(x: Expr) -> tuple[bool, bool, bool]:
+    base = x.operands[0] if isinstance(x, Apply) and x.op in (power, sqrt) else x
+    return x.ndim > 0, not (_is_constant(base) or _is_positive_constant(base)), bool(base.operands)
 
 
 def _multiply(factors: list[Expr]) -> Expr:
@@ -204,8 +257,9 @@ def build_sum(terms: Iterable[Term], shape: Shape) -> Expr:
     head, rest = ordered[first], ordered[:first] + ordered[first + 1 :]
     result = _write(head, head.coefficient)
     for term in rest:
-        written = _write(term, abs(term.coefficient))
-        result = result - written if term.coefficient < 0 else result + written
+        negative = term.coefficient < 0
+        written = _write(term, -term.coefficient if negative else term.coefficient)
+        result = result - written if negative else result + written
     return fit(result, shape)
 
 

@@ -1,7 +1,10 @@
 """The literals of --at and --shape: what is read, and where mistakes are."""
 
+import doctest
+
 import numpy as np
 import pytest
+from symgrad_cli import literals
 from symgrad_cli.literals import read_shape, read_values
 
 from symgrad import SymgradError
@@ -65,3 +68,8 @@ def test_a_mistake_in_a_shape_has_a_place(text, start, end):
     with pytest.raises(SymgradError) as caught:
         read_shape(text)
     assert (caught.value.span.start, caught.value.span.end) == (start, end)
+
+
+def test_the_examples_in_the_docstrings_run():
+    result = doctest.testmod(literals)
+    assert result.attempted and not result.failed

@@ -180,5 +180,3 @@ def _many_calls(loop: Loop) -> bool:
 
 def _at(builder: ir.IRBuilder, base: ir.Value, element: int) -> ir.Value:
     return builder.gep(base, [ir.Constant(I64, element)], inbounds=True) if element else base
-
-

@@ -122,5 +122,3 @@ class _Call:
         kind = ir.FunctionType(result or ir.VoidType(), [argument.type for argument in arguments])
         function = cgutils.get_or_insert_function(self.scope.builder.module, kind, register(symbol))
         return self.scope.builder.call(function, arguments)
-
-

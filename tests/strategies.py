@@ -1,0 +1,184 @@
+"""Typed operands and nodes for every op of the registry, and random expressions made of them.
+
+Nothing here knows an op by its name: what a sample looks like follows from the op's definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations, product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from hypothesis import strategies as st
+
+import symgrad as sg
+from symgrad.core.dims import Shape, evaluate, named
+from symgrad.core.domain import Domain, Interval, MatrixDomain
+from symgrad.core.expr import REQUIRED, Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials, all_ops
+from symgrad.errors import OperandError, SymgradError
+
+m, n, k, b = (named(name) for name in ("m", "n", "k", "b"))
+SIZES = {"m": 3, "n": 4, "k": 2, "b": 2}
+LARGEST_SHARE = 12  # samples of one op
+
+ELEMENTWISE_SHAPES: tuple[tuple[Shape, ...], ...] = (
+    ((), (), ()),
+    ((n,), (n,), (n,)),
+    ((m, 1), (n,), ()),
+    ((m, n), (n,), (m, 1)),
+)
+ARRAY_SHAPES: tuple[Shape, ...] = ((n,), (m, n), (n, n), (n, k), (b, n, n), (b, m, n), (b, n, k))
+SHAPE_CHOICES: tuple[Shape, ...] = ((n,), (m, n), (n, m), (m * n,), (b, m, n), (n, n), (n - 1,), ())
+INDEX_CHOICES: tuple[Any, ...] = (
+    0,
+    (slice(1, None), -1),
+    slice(None, None, -1),
+    (slice(None), None),
+    slice(None, None, 2),
+    (0, slice(1, None)),
+    slice(None, -1),
+    None,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A node of an op whose operands are inputs (or numbers, where the op wants them fixed), and values for them."""
+
+    node: Apply
+    values: Mapping[str, np.ndarray]
+    wrt: tuple[Input, ...]  # the inputs that the op has a derivative in
+
+    def __str__(self) -> str:
+        shapes = ", ".join(f"{x.name}{list(x.shape)}" for x in self.node.inputs.values())
+        return f"{self.node} with {shapes}"
+
+
+@cache
+def samples(op: OpDef) -> tuple[Sample, ...]:
+    """Return samples of an op over several shapes and parameters."""
+    nodes = list(dict.fromkeys(_elementwise_nodes(op) if op.elementwise else _array_nodes(op)))
+    step = max(1, -(-len(nodes) // LARGEST_SHARE))
+    return tuple(_sample(node, seed) for seed, node in enumerate(nodes[::step]))
+
+
+@cache
+def fixed_operands(op: OpDef) -> frozenset[int]:
+    """Return the operands that must be numbers, such as the order of polygamma."""
+    inputs = [Input(name) for name in op.operand_names]
+    try:
+        op(*inputs)
+    except OperandError:
+        return frozenset({0})
+    return frozenset()
+
+
+def _elementwise_nodes(op: OpDef) -> Iterator[Apply]:
+    fixed = fixed_operands(op)
+    for shapes in ELEMENTWISE_SHAPES:
+        operands = [
+            Literal(2) if position in fixed else Input(_input_name(op, name), shapes[position])
+            for position, name in enumerate(op.operand_names)
+        ]
+        yield from _made(op, operands)
+    if len(op.operand_names) == 2 and not fixed:
+        for order in (0, 2, -1, 0.5):
+            yield from _made(op, [Input(_input_name(op, op.operand_names[0]), (n,)), Literal(order)])
+            yield from _made(op, [Literal(order), Input(_input_name(op, op.operand_names[1]), (n,))])
+
+
+def _array_nodes(op: OpDef) -> Iterator[Apply]:
+    for shapes in product(ARRAY_SHAPES, repeat=len(op.operand_names)):
+        operands = [Input(_input_name(op, name), shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
+        yield from _made(op, operands)
+
+
+def _made(op: OpDef, operands: list[Expr]) -> Iterator[Apply]:
+    """Yield the nodes that the op builds of the operands, one for each choice of parameters that fits."""
+    rank = operands[0].ndim if operands else 0
+    for values in product(*(_choices(parameter, rank) for parameter in op.parameters)):
+        given = {p.name: value for p, value in zip(op.parameters, values, strict=True)}
+        try:
+            node = op(*operands, **given)
+        except SymgradError:
+            continue
+        if isinstance(node, Apply) and node.op is op:
+            yield node
+
+
+def _choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
+    match parameter.kind:
+        case ParameterKind.AXIS:
+            return (None, *range(rank), *((-1, (0, -1)) if rank > 1 else ()))
+        case ParameterKind.AXES:
+            return (None, *permutations(range(rank)))
+        case ParameterKind.FLAG:
+            return (False, True)
+        case ParameterKind.SHAPE:
+            return SHAPE_CHOICES
+        case ParameterKind.INDEX:
+            return INDEX_CHOICES
+        case ParameterKind.SIZE:
+            return (n, m * n, 3)
+        case ParameterKind.INTEGER:
+            return (1, 2)
+    raise AssertionError(f"choices for a parameter of kind {parameter.kind}, please")
+
+
+def _input_name(op: OpDef, name: str) -> str:
+    return f"{op.name}_{name}"
+
+
+def _sample(node: Apply, seed: int) -> Sample:
+    rng = np.random.default_rng([crc32(node.op.name.encode()), seed])
+    return Sample(node, draw(node, rng), tuple(x for x in dict.fromkeys(node.operands) if _has_partial(node, x)))
+
+
+def _has_partial(node: Apply, x: Expr) -> bool:
+    if not isinstance(x, Input):
+        return False
+    derivative = node.op.derivative
+    if not isinstance(derivative, Partials):
+        return True
+    try:
+        derivative.functions[node.operands.index(x)](node, *node.operands)
+    except OperandError:
+        return False
+    return True
+
+
+def draw(node: Apply, rng: np.random.Generator, sizes: Mapping[str, int] = SIZES) -> dict[str, np.ndarray]:
+    """Return values in the domain of the op, float32 numbers so that both precisions see the same point."""
+    values: dict[str, np.ndarray] = {}
+    for name, x, domain in zip(node.op.operand_names, node.operands, node.op.domains(node), strict=True):
+        if isinstance(x, Input):
+            shape = tuple(evaluate(size, sizes) for size in x.shape)
+            drawn = rng.integers(0, 2, shape) if name == "condition" else draw_from(domain, shape, rng)
+            values[x.name] = np.asarray(drawn, np.float32).astype(float)
+    return values
+
+
+def draw_from(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return an array inside of the domain, away from its ends."""
+    if isinstance(domain, MatrixDomain):
+        root = rng.normal(size=shape)
+        if domain.condition == "spd":
+            root = root @ np.swapaxes(root, -1, -2) / shape[-1]
+        return root + 1.5 * np.eye(shape[-1])
+    low, high = max(domain.low, -2.5), min(domain.high, domain.low + 4.0 if domain.low > -2.5 else 2.5)
+    return low + (high - low) * rng.uniform(0.1, 0.9, size=shape)
+
+
+def scalarised(sample: Sample) -> tuple[Expr, dict[str, np.ndarray]]:
+    """Return sum(weights*node) and the values with those of the weights: a number that depends on every entry."""
+    weights = Input(f"{sample.node.op.name}_weights", sample.node.shape)
+    shape = tuple(evaluate(size, SIZES) for size in sample.node.shape)
+    drawn = np.random.default_rng(7).uniform(0.5, 1.5, shape).astype(np.float32).astype(float)
+    return sg.sum(weights * sample.node), {**sample.values, weights.name: np.asarray(drawn)}
+
+
+REQUIRED_KINDS = {p.kind for op in all_ops() for p in op.parameters if p.default is REQUIRED}
