@@ -13,17 +13,19 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from hypothesis import strategies as st
 
 import symgrad as sg
+from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import Shape, evaluate, named
 from symgrad.core.domain import Domain, Interval, MatrixDomain
-from symgrad.core.expr import REQUIRED, Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials, all_ops
+from symgrad.core.expr import Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials
 from symgrad.errors import OperandError, SymgradError
+from symgrad.verification.sampling import inside
 
 m, n, k, b = (named(name) for name in ("m", "n", "k", "b"))
 SIZES = {"m": 3, "n": 4, "k": 2, "b": 2}
 LARGEST_SHARE = 12  # samples of one op
+NUMBERS = (0, 2, -1, 0.5)  # beside an input, as in x**2
 
 ELEMENTWISE_SHAPES: tuple[tuple[Shape, ...], ...] = (
     ((), (), ()),
@@ -62,8 +64,9 @@ class Sample:
 def samples(op: OpDef) -> tuple[Sample, ...]:
     """Return samples of an op over several shapes and parameters."""
     nodes = list(dict.fromkeys(_elementwise_nodes(op) if op.elementwise else _array_nodes(op)))
-    step = max(1, -(-len(nodes) // LARGEST_SHARE))
-    return tuple(_sample(node, seed) for seed, node in enumerate(nodes[::step]))
+    rng = np.random.default_rng(crc32(op.name.encode()))
+    chosen = sorted(rng.permutation(len(nodes))[:LARGEST_SHARE])
+    return tuple(_sample(nodes[position], number) for number, position in enumerate(chosen))
 
 
 @cache
@@ -81,19 +84,31 @@ def _elementwise_nodes(op: OpDef) -> Iterator[Apply]:
     fixed = fixed_operands(op)
     for shapes in ELEMENTWISE_SHAPES:
         operands = [
-            Literal(2) if position in fixed else Input(_input_name(op, name), shapes[position])
+            Literal(2) if position in fixed else Input(name, shapes[position])
             for position, name in enumerate(op.operand_names)
         ]
         yield from _made(op, operands)
     if len(op.operand_names) == 2 and not fixed:
-        for order in (0, 2, -1, 0.5):
-            yield from _made(op, [Input(_input_name(op, op.operand_names[0]), (n,)), Literal(order)])
-            yield from _made(op, [Literal(order), Input(_input_name(op, op.operand_names[1]), (n,))])
+        first, second = (Input(name, (n,)) for name in op.operand_names)
+        for number in map(Literal, NUMBERS):
+            yield from (node for node in (*_made(op, [first, number]), *_made(op, [number, second])) if _allowed(node))
+
+
+def _allowed(node: Apply) -> bool:
+    """Whether the op has a value there: the numbers lie in its domain, and nothing is divided by 0."""
+    in_domain = all(
+        not isinstance(x, Literal) or bool(inside(domain, np.asarray(float(x.value))))
+        for x, domain in zip(node.operands, node.op.domains(node), strict=True)
+    )
+    if not in_domain:
+        return False
+    (value,) = evaluate_reference([node], draw(node, np.random.default_rng(0)))
+    return bool(np.isfinite(value).all())
 
 
 def _array_nodes(op: OpDef) -> Iterator[Apply]:
     for shapes in product(ARRAY_SHAPES, repeat=len(op.operand_names)):
-        operands = [Input(_input_name(op, name), shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
+        operands = [Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
         yield from _made(op, operands)
 
 
@@ -129,12 +144,11 @@ def _choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
     raise AssertionError(f"choices for a parameter of kind {parameter.kind}, please")
 
 
-def _input_name(op: OpDef, name: str) -> str:
-    return f"{op.name}_{name}"
-
-
-def _sample(node: Apply, seed: int) -> Sample:
-    rng = np.random.default_rng([crc32(node.op.name.encode()), seed])
+def _sample(node: Apply, number: int) -> Sample:
+    """Give the inputs names of their own, so that samples of all ops fit into one kernel, and values."""
+    names = {x: Input(f"{node.op.name}{number}_{x.name}", x.shape) for x in node.operands if isinstance(x, Input)}
+    node = Apply(node.op, tuple(names.get(x, x) for x in node.operands), node.params)
+    rng = np.random.default_rng([crc32(node.op.name.encode()), number])
     return Sample(node, draw(node, rng), tuple(x for x in dict.fromkeys(node.operands) if _has_partial(node, x)))
 
 
@@ -175,10 +189,7 @@ def draw_from(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) 
 
 def scalarised(sample: Sample) -> tuple[Expr, dict[str, np.ndarray]]:
     """Return sum(weights*node) and the values with those of the weights: a number that depends on every entry."""
-    weights = Input(f"{sample.node.op.name}_weights", sample.node.shape)
+    weights = Input(f"{next(iter(sample.values), sample.node.op.name)}_weights", sample.node.shape)
     shape = tuple(evaluate(size, SIZES) for size in sample.node.shape)
     drawn = np.random.default_rng(7).uniform(0.5, 1.5, shape).astype(np.float32).astype(float)
     return sg.sum(weights * sample.node), {**sample.values, weights.name: np.asarray(drawn)}
-
-
-REQUIRED_KINDS = {p.kind for op in all_ops() for p in op.parameters if p.default is REQUIRED}

@@ -17,6 +17,7 @@ from symgrad.core.dims import Shape
 from symgrad.core.expr import Apply, Expr, Input, Literal
 from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
+from symgrad.ops.constants import ones
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.power import power
 from symgrad.simplify.shapes import ZERO, fit, strip
@@ -164,6 +165,8 @@ def build_product(product: Product, shape: Shape) -> Expr:
         numerator[0] = -numerator[0]
     elif coefficient != 1 or not numerator:
         numerator.insert(0, ONE if coefficient == 1 else Literal(coefficient))
+    if shape and not any(base.ndim for base in powers):
+        numerator = [*(x for x in numerator if x is not ONE), ones(shape)]
     result = _multiply(numerator)
     if denominator:
         result = result / _multiply(denominator)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from symgrad.core.dims import Shape
 from symgrad.core.expr import Apply, Expr, Literal
 from symgrad.core.indexing import NewAxis
-from symgrad.ops.arithmetic import ONE, mul
+from symgrad.ops.arithmetic import ONE, div, mul
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import ones, zeros
-from symgrad.ops.shaping import Subscripts, index
+from symgrad.ops.shaping import Subscripts, index, reshape
 
 ZERO = Literal(0)
 
@@ -20,13 +20,15 @@ def strip(x: Expr) -> Expr:
             return ONE
         if x.op is zeros:
             return ZERO
-        if x.op is broadcast_to:
+        if x.op is broadcast_to or (x.op is reshape and x.operands[0].ndim == 0):
             (x,) = x.operands
         elif x.op is index and isinstance(x.parameters(Subscripts).index[0], NewAxis):
             items = x.parameters(Subscripts).index
             x = index(x.operands[0], items[1:])
         elif x.op is mul and _is_op(x.operands[1], ones) and x.operands[0].ndim == 0:
             x = x.operands[0]
+        elif x.op is div and x.operands[1].ndim == 0 and (number := strip(x.operands[0])).ndim == 0 and x.ndim:
+            return number / x.operands[1]
         else:
             return x
     return x

@@ -69,14 +69,26 @@ def _repeated_vector(node: Apply) -> Expr | None:
 def _scaled_rows(node: Apply) -> Expr | None:
     """v[:, None]*X is diag(v) @ X; v[:, None]*w is outer(v, w)."""
     for x, y in (node.operands, node.operands[::-1]):
-        column = column_vector(x)
+        number, array = _peel(x)
+        column = column_vector(array)
         if column is None:
             continue
         if y.ndim == 1:
-            return outer(column, y)
+            return _times(number, outer(column, y))
         if y.shape == node.shape:
-            return diag(column) @ y
+            return _times(number, diag(column) @ y)
     return None
+
+
+def _peel(x: Expr) -> tuple[Expr | None, Expr]:
+    """Return (s, v) when x is s*v for a number s, else (None, x)."""
+    if isinstance(x, Apply) and x.op is mul and x.operands[0].ndim == 0:
+        return x.operands[0], x.operands[1]
+    return None, x
+
+
+def _times(number: Expr | None, array: Expr) -> Expr:
+    return array if number is None else number * array
 
 
 def _scaled_factor(node: Apply) -> Expr | None:

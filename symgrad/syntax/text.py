@@ -97,7 +97,8 @@ def _definition(expr: Expr, statements: list[str]) -> str:
 def _statements(expr: Expr, flat: bool) -> list[str]:
     taken = used_names(expr)
     names = fresh_names("v", taken)
-    writer = _Writer(frozenset(expr.inputs), frozenset(declared_sizes(expr)), flat)
+    sizes = used_names(expr) if flat else declared_sizes(expr)
+    writer = _Writer(frozenset(expr.inputs), frozenset(sizes), flat)
     statements: list[str] = []
     for node in subterms_to_name(expr, _nests):
         text = emit(node, writer.pieces)

@@ -134,7 +134,7 @@ class Report:
         if self.worst is not None:
             text += f"; worst error {self.worst.error:.2g} against a bound of {self.worst.bound:.2g}"
         if self.passed:
-            return f"{text} (smallest error that would be caught: {self.resolving_power:.1g})"
+            return f"{text} (the sharpest check would catch {self.resolving_power:.1g})"
         return f"{text}; {self.reasons[0]}" if self.reasons else text
 
     def __str__(self) -> str:

@@ -71,7 +71,12 @@ def evaluate_twice(
 
 
 def directional_derivative(
-    output: Expr, values: Mapping[str, np.ndarray], name: str, direction: np.ndarray, centre: Precise
+    output: Expr,
+    values: Mapping[str, np.ndarray],
+    name: str,
+    direction: np.ndarray,
+    centre: Precise,
+    sizes: Mapping[str, int] | None = None,
 ) -> Slope:
     """Return the derivative of `output` along `direction` of one input, by central differences at 65 digits.
 
@@ -86,7 +91,7 @@ def directional_derivative(
 
         def at(t: Any) -> np.ndarray:
             moved = {**values, name: np.asarray(start + t * along, dtype=object)}
-            return evaluate([output], moved, MORE_DIGITS)[0]
+            return evaluate([output], moved, MORE_DIGITS, sizes)[0]
 
         f_0 = centre.value
         right, left = [(at(sign * step) - f_0) / (sign * step) for sign in (1, -1)]

@@ -22,7 +22,7 @@ def test_the_summary_is_one_line_with_points_error_bound_and_resolving_power():
     text = report(one(error=3.1e-15, bound=2.2e-11)).summary()
     assert text == (
         "verified: PASS at 1 point; worst error 3.1e-15 against a bound of 2.2e-11 "
-        "(smallest error that would be caught: 1e-15)"
+        "(the sharpest check would catch 1e-15)"
     )
 
 

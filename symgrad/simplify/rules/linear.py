@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.core.expr import Apply, Expr, Literal
+from symgrad.core.expr import Apply, Expr, Input, Literal
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.ops.arithmetic import div, mul, neg
 from symgrad.ops.broadcasting import Axes, sum
@@ -80,6 +80,17 @@ def outer_times_vector(node: Apply) -> Expr | None:
         a, b = right.operands
         return outer(left @ a, b)
     return None
+
+
+@rule(matmul)
+def inner_product_order(node: Apply) -> Expr | None:
+    """y @ x is x @ y: one order, names first, so that equal inner products are one."""
+    left, right = node.operands
+    if left.ndim != 1 or right.ndim != 1 or not isinstance(right, Input):
+        return None
+    if isinstance(left, Input) and left.name <= right.name:
+        return None
+    return matmul(right, left)
 
 
 @rule(matmul)

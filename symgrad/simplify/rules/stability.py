@@ -6,7 +6,7 @@ from symgrad.core.expr import Apply, Expr
 from symgrad.ops.arithmetic import div
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.exponential import exp, log, log1p, sigmoid, softplus, sqrt
-from symgrad.ops.reduction import logsumexp, norm
+from symgrad.ops.reduction import logsumexp, norm, softmax
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, collect, factorise
 
@@ -58,6 +58,16 @@ def log_sigmoid(node: Apply) -> Expr | None:
     """log(sigmoid(x)) is -softplus(-x)."""
     x = _operand_of(sigmoid, node.operands[0])
     return None if x is None else -softplus(-x)
+
+
+@rule(log)
+def log_softmax(node: Apply) -> Expr | None:
+    """log(softmax(x)) is x - logsumexp(x), finite where softmax underflows."""
+    (inner,) = node.operands
+    x = _operand_of(softmax, inner)
+    if x is None or not isinstance(inner, Apply):
+        return None
+    return x - logsumexp(x, axis=inner.parameters(Axes).axis, keepdims=True)
 
 
 @rule(div)

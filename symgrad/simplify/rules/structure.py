@@ -9,6 +9,7 @@ from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.broadcasting import Axes, broadcast_to, sum
 from symgrad.ops.constants import eye, ones, size
 from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.reduction import logsumexp, max, mean, min, prod
 from symgrad.ops.shaping import (
     Permutation,
     Placement,
@@ -124,38 +125,48 @@ def diagonal_of_diag(node: Apply) -> Expr | None:
     return None
 
 
+@rule(*_LINEAR)
+def linear_of_scaled(node: Apply) -> Expr | None:
+    """sum(s*x) is s*sum(x), (s*x)[1:] is s*x[1:]: numbers come out of linear maps."""
+    (x,) = node.operands
+    if not x.ndim:
+        return None
+    product = factorise(x)
+    arrays = {b: e for b, e in product.powers.items() if b.ndim}
+    scalars = {b: e for b, e in product.powers.items() if not b.ndim}
+    if product.coefficient in (0, 1) and not scalars:
+        return None
+    bare = node.op.make((build_product(Product(1, arrays), x.shape),), node.params)
+    return build_product(Product(product.coefficient, scalars), ()) * bare
+
+
 @rule(diag)
 def diag_of_ones(node: Apply) -> Expr | None:
-    """diag(ones(n)) is eye(n), and diag(s*v) is s*diag(v)."""
-    (v,) = node.operands
-    if _is(v, ones):
-        return eye(node.shape[0])
-    product = factorise(v)
-    scalars = {b: e for b, e in product.powers.items() if not b.ndim}
-    if product.coefficient == 1 and not scalars:
-        return None
-    rest = {b: e for b, e in product.powers.items() if b.ndim}
-    return build_product(Product(product.coefficient, scalars), ()) * diag(build_product(Product(1, rest), v.shape))
+    """diag(ones(n)) is eye(n), and diag(s*ones(n)) is s*eye(n)."""
+    number = strip(node.operands[0])
+    return number * eye(node.shape[0]) if number.ndim == 0 else None
 
 
 @rule(sum)
-def sum_of_scaled(node: Apply) -> Expr | None:
-    """sum(s*x) is s*sum(x), and sum(ones(n)) is n."""
+def sum_of_equal_entries(node: Apply) -> Expr | None:
+    """sum(ones(n)) is n, and sum(s*ones(n)) is n*s."""
     (x,) = node.operands
-    axes = node.parameters(Axes)
-    if _is(x, ones):
-        return fit(_count(x, axes), node.shape)
-    product = factorise(x)
-    scalars = {b: e for b, e in product.powers.items() if not b.ndim}
-    if product.coefficient == 1 and not scalars:
-        return None
-    rest = build_product(Product(1, {b: e for b, e in product.powers.items() if b.ndim}), x.shape)
-    return build_product(Product(product.coefficient, scalars), ()) * sum(rest, axis=axes.axis, keepdims=axes.keepdims)
+    number = strip(x)
+    return fit(_count(x, node.parameters(Axes)) * number, node.shape) if number.ndim == 0 else None
 
 
 def _count(x: Expr, axes: Axes) -> Expr:
     count: Size = element_count(tuple(x.shape[axis] for axis in axes.reduced(x.ndim)))
     return size(count)
+
+
+@rule(sum, prod, max, min, mean, logsumexp)
+def total_without_axes(node: Apply) -> Expr | None:
+    """Over all axes, what keepdims keeps is only a shape."""
+    axes = node.parameters(Axes)
+    if axes.axis is not None or not axes.keepdims:
+        return None
+    return reshape(node.op(node.operands[0]), node.shape)
 
 
 @rule(sum)
