@@ -25,6 +25,7 @@ from symgrad.verification.sampling import inside
 m, n, k, b = (named(name) for name in ("m", "n", "k", "b"))
 SIZES = {"m": 3, "n": 4, "k": 2, "b": 2}
 LARGEST_SHARE = 12  # samples of one op
+CONDITION = "condition"  # an operand of this name is 0 or 1
 NUMBERS = (0, 2, -1, 0.5)  # beside an input, as in x**2
 
 ELEMENTWISE_SHAPES: tuple[tuple[Shape, ...], ...] = (
@@ -153,7 +154,7 @@ def _sample(node: Apply, number: int) -> Sample:
 
 
 def _has_partial(node: Apply, x: Expr) -> bool:
-    if not isinstance(x, Input):
+    if not isinstance(x, Input) or x.name.endswith(CONDITION):  # the result jumps with a condition, slopes say nothing
         return False
     derivative = node.op.derivative
     if not isinstance(derivative, Partials):
@@ -171,7 +172,7 @@ def draw(node: Apply, rng: np.random.Generator, sizes: Mapping[str, int] = SIZES
     for name, x, domain in zip(node.op.operand_names, node.operands, node.op.domains(node), strict=True):
         if isinstance(x, Input):
             shape = tuple(evaluate(size, sizes) for size in x.shape)
-            drawn = rng.integers(0, 2, shape) if name == "condition" else draw_from(domain, shape, rng)
+            drawn = rng.integers(0, 2, shape) if name == CONDITION else draw_from(domain, shape, rng)
             values[x.name] = np.asarray(drawn, np.float32).astype(float)
     return values
 

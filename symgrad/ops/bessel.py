@@ -19,6 +19,13 @@ def bessel_domain(node: Apply) -> tuple[Domain, ...]:
     return (REALS if isinstance(order, Literal) else NONNEGATIVE, REALS if whole else POSITIVE)
 
 
+def besseli_mp(order: Any, x: Any) -> Any:
+    """For a negative whole order mpmath gives complex numbers; https://dlmf.nist.gov/10.27.E1 avoids it."""
+    import mpmath
+
+    return mpmath.besseli(abs(order) if order == int(order) else order, x)
+
+
 besselj = bridged(
     "besselj",
     doc="The Bessel function of the first kind J.",
@@ -53,7 +60,7 @@ besseli = bridged(
     latex=r"I_{{{0}}}\left({1}\right)",
     special="iv",
     reference="scipy.special:iv",
-    mp="mpmath:besseli",
+    mp=besseli_mp,
     domain=bessel_domain,
     sympy="besseli",
     references=("https://dlmf.nist.gov/10.25.E2",),

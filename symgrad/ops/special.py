@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.core.domain import POSITIVE, Interval
+from symgrad.core.domain import POSITIVE, REALS, Interval
 from symgrad.core.expr import Apply, Commutative, Expr, InverseOf, Kink, Literal, Odd, Partials
 from symgrad.core.numeric import Libm
 from symgrad.errors import OperandError
@@ -16,6 +16,7 @@ from symgrad.ops import constants
 from symgrad.ops.bridge import NoKernel, NoPartial, bridged
 from symgrad.ops.exponential import exp, log, log1p, sqrt
 from symgrad.ops.piecewise import maximum, where
+from symgrad.ops.trigonometric import tan
 
 POLES = (Kink("x = 0, -1, -2, ...", "NaN or infinity: a pole"),)
 
@@ -146,11 +147,40 @@ def polygamma_of_zero(operands: tuple[Expr, ...], _params: object) -> Expr | Non
     return digamma(operands[1]) if whole_order(operands, "polygamma") == 0 else None
 
 
+def cotangent_derivative(n: int) -> list[int]:
+    """Return the coefficients of Q, highest power first: the n-th derivative of cot(x) is Q(cot(x)).
+
+    >>> cotangent_derivative(1)
+    [-1, 0, -1]
+    """
+    coefficients = [1, 0]
+    for _ in range(n):
+        degree = len(coefficients) - 1
+        slope = [c * (degree - k) for k, c in enumerate(coefficients[:-1])]
+        coefficients = [-a - b for a, b in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    return coefficients
+
+
 def expand_polygamma(node: Apply) -> Expr:
-    """https://dlmf.nist.gov/25.11.E12"""
+    """https://dlmf.nist.gov/25.11.E12; for x < 0 reflected to 1 - x by https://dlmf.nist.gov/5.15.E6."""
     order, x = node.operands
     n = whole_order((order,), "polygamma")
-    return (-1 if n % 2 == 0 else 1) * math.factorial(n) * hurwitz(n + 1, x)
+    series = math.factorial(n) * hurwitz(n + 1, where(x > 0, x, 1 - x))
+    cotangent = 1 / tan(math.pi * x)
+    reflected: Expr = Literal(0)
+    for coefficient in cotangent_derivative(n):
+        reflected = reflected * cotangent + coefficient
+    return where(x > 0, -series if n % 2 == 0 else series, -(math.pi ** (n + 1)) * reflected - series)
+
+
+def polygamma_reference(order: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """SciPy's has no value for x < 0."""
+    from scipy.special import polygamma as scipy_polygamma
+
+    n = int(order)
+    mirrored = scipy_polygamma(n, np.where(x > 0, x, 1 - x))
+    cotangent = np.polyval(cotangent_derivative(n), 1 / np.tan(math.pi * x))
+    return np.where(x > 0, mirrored, (-1) ** n * mirrored - math.pi ** (n + 1) * cotangent)
 
 
 gamma = bridged(
@@ -200,9 +230,10 @@ polygamma = bridged(
     latex=r"\psi^{{({0})}}\left({1}\right)",
     canonical=polygamma_of_zero,
     expand=expand_polygamma,
-    reference="scipy.special:polygamma",
+    reference=polygamma_reference,
     mp="mpmath:polygamma",
-    domain=(Interval(low=1.0, closed_low=True), POSITIVE),
+    domain=(Interval(low=1.0, closed_low=True), REALS),
+    kinks=POLES,
     sympy="polygamma",
     references=("https://dlmf.nist.gov/5.15",),
 )

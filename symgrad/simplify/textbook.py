@@ -73,10 +73,11 @@ def _scaled_rows(node: Apply) -> Expr | None:
         column = column_vector(array)
         if column is None:
             continue
-        if y.ndim == 1:
-            return _times(number, outer(column, y))
-        if y.shape == node.shape:
-            return _times(number, diag(column) @ y)
+        factor, other = _peel(y)
+        if other.ndim == 1:
+            return _times(number, _times(factor, outer(column, other)))
+        if other.shape == node.shape:
+            return _times(number, _times(factor, diag(column) @ other))
     return None
 
 

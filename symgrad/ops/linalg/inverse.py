@@ -88,6 +88,9 @@ def solve_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     if cotangent.ndim == 1:
         b_bar = solve(swap(a), cotangent)
         return -outer(b_bar, node), b_bar
+    if cotangent.ndim == 2:  # rows of cotangents: one solve for all of them
+        rows = swap(solve(swap(a), swap(cotangent)))
+        return -(as_column(rows) * node), rows
     # A stack of vectors is solved as a stack of one-column matrices: solve reads (batch, n) as a matrix.
     columns = solve(swap(a), as_column(cotangent))
     b_bar = columns[(*[slice(None)] * (columns.ndim - 1), 0)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from symgrad.core.expr import Apply, Even, Expr, InverseOf, Literal, Odd, lookup
 from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
-from symgrad.ops.exponential import sqrt
+from symgrad.ops.constants import e
+from symgrad.ops.exponential import exp, log, sqrt
 from symgrad.ops.piecewise import where
 from symgrad.ops.power import power
 from symgrad.simplify.engine import elementwise_rule, rule
 from symgrad.simplify.normal import factorise
-from symgrad.simplify.shapes import fit, strip
+from symgrad.simplify.shapes import ZERO, fit, strip
 
 _NORMAL_FORMS = frozenset({add, sub, neg, mul, div, power, sqrt})  # these strip their operands by themselves
 
@@ -65,3 +66,33 @@ def settled_choice(node: Apply) -> Expr | None:
 def power_of_one(node: Apply) -> Expr | None:
     """1**p is 1."""
     return fit(ONE, node.shape) if strip(node.operands[0]) is ONE else None
+
+
+@rule(power)
+def power_of_e(node: Apply) -> Expr | None:
+    """e**x is exp(x)."""
+    base, exponent = node.operands
+    return fit(exp(exponent), node.shape) if _is_e(base) else None
+
+
+@rule(log)
+def log_of_e(node: Apply) -> Expr | None:
+    """log(e) is 1, log(1) is 0."""
+    (x,) = node.operands
+    number = strip(x)
+    if number is ONE:
+        return fit(ZERO, node.shape)
+    return fit(ONE, node.shape) if _is_e(number) else None
+
+
+@rule(exp)
+def exp_of_zero(node: Apply) -> Expr | None:
+    """exp(0) is 1, exp(1) is e."""
+    number = strip(node.operands[0])
+    if number is ZERO:
+        return fit(ONE, node.shape)
+    return fit(e(), node.shape) if number is ONE else None
+
+
+def _is_e(x: Expr) -> bool:
+    return isinstance(x, Apply) and x.op is e

@@ -121,6 +121,13 @@ def transpose_of_inverse(node: Apply) -> Expr | None:
     return inv(swap(x.operands[0])) if isinstance(x, Apply) and x.op is inv and x.ndim == 2 else None
 
 
+@rule(solve)
+def solve_for_identity(node: Apply) -> Expr | None:
+    """solve(A, eye(n)) is inv(A)."""
+    a, b = node.operands
+    return inv(a) if _is(b, eye) and a.ndim == 2 else None
+
+
 @rule(matmul)
 def inverse_cancels(node: Apply) -> Expr | None:
     """inv(A) @ A is the identity."""
