@@ -17,11 +17,11 @@ import time
 
 os.environ["SYMGRAD_CACHE_DIR"] = tempfile.mkdtemp(prefix="symgrad-bench-")
 
-import numba  # noqa: E402
-import numpy as np  # noqa: E402
+import numba
+import numpy as np
 
-import symgrad as sg  # noqa: E402
-from symgrad.core.expr import Apply, Expr, Input, Literal, postorder  # noqa: E402
+import symgrad as sg
+from symgrad.core.expr import Apply, Expr, Input, Literal, postorder
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 

@@ -44,7 +44,7 @@ def pull_back(output: Expr, cotangent: Expr, wrt: Sequence[Expr], *, stop: Conta
     front = cotangent.shape[:batch]
     targets = set(wrt)
     order = postorder(output, stop=stop)
-    active = _active(order, targets)
+    active = _active(order, targets, stop)
     bars: dict[Expr, list[Expr]] = {output: [cotangent]}
     totals: dict[Expr, Expr] = {}
     for node in reversed(order):
@@ -52,7 +52,7 @@ def pull_back(output: Expr, cotangent: Expr, wrt: Sequence[Expr], *, stop: Conta
             continue
         total = _sum(bars.pop(node))
         totals[node] = total
-        if not isinstance(node, Apply):
+        if not isinstance(node, Apply) or node in stop:
             continue
         for operand, share in _shares(node, total, active, batch):
             bars.setdefault(operand, []).append(_fit(share, front + operand.shape))
@@ -64,11 +64,15 @@ def zero(shape: Shape) -> Expr:
     return zeros(shape) if shape else ZERO
 
 
-def _active(order: Sequence[Expr], targets: set[Expr]) -> set[Expr]:
-    """Return the nodes that depend on a target through something that has a derivative."""
+def _active(order: Sequence[Expr], targets: set[Expr], stop: Container[Expr]) -> set[Expr]:
+    """Return the nodes that depend on a target through something that has a derivative.
+
+    A node of `stop` depends on nothing, also where its operands are met on another way.
+    """
     active: set[Expr] = set()
     for node in order:
-        if node in targets or (_carries(node) and any(operand in active for operand in node.operands)):
+        carries = _carries(node) and node not in stop
+        if node in targets or (carries and any(operand in active for operand in node.operands)):
             active.add(node)
     return active
 

@@ -184,13 +184,14 @@ def _join_roots(powers: Powers) -> Powers:
 
 
 def _in_order(factors: Iterable[Expr]) -> list[Expr]:
-    """Scalars first, since `2*lam*w` costs one product an entry; then constants, names, longer factors: `x*exp(x)`."""
+    """Scalars first, since `2*lam*w` costs one product an entry; among them constants, names, then the rest."""
     return sorted(factors, key=_rank)
 
 
-def _rank(x: Expr) -> tuple[bool, bool, bool]:
+def _rank(x: Expr) -> tuple[bool, bool, bool, str]:
     base = x.operands[0] if isinstance(x, Apply) and x.op in (power, sqrt) else x
-    return x.ndim > 0, not (_is_constant(base) or _is_positive_constant(base)), bool(base.operands)
+    name = base.name if isinstance(base, Input) else ""
+    return x.ndim > 0, not (_is_constant(base) or _is_positive_constant(base)), bool(base.operands), name
 
 
 def _multiply(factors: list[Expr]) -> Expr:
