@@ -5,21 +5,26 @@ Nothing here knows an op by its name: what a sample looks like follows from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
+from math import ceil
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import Shape, evaluate, named
 from symgrad.core.domain import Domain, Interval, MatrixDomain
-from symgrad.core.expr import Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials
+from symgrad.core.expr import Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials, all_ops
 from symgrad.errors import OperandError, SymgradError
+from symgrad.verification.precise import NotPreciseError
+from symgrad.verification.precise import evaluate as evaluate_precisely
 from symgrad.verification.sampling import inside
 
 m, n, k, b = (named(name) for name in ("m", "n", "k", "b"))
@@ -194,3 +199,87 @@ def scalarised(sample: Sample) -> tuple[Expr, dict[str, np.ndarray]]:
     shape = tuple(evaluate(size, SIZES) for size in sample.node.shape)
     drawn = np.random.default_rng(7).uniform(0.5, 1.5, shape).astype(np.float32).astype(float)
     return sg.sum(weights * sample.node), {**sample.values, weights.name: np.asarray(drawn)}
+
+
+# --- random expressions ----------------------------------------------------------------------------------------------
+
+s, x, y = Input("s"), Input("x", (n,)), Input("y", (n,))
+z, X, A = Input("z", (m,)), Input("X", (m, n)), Input("A", (n, n))
+LEAVES: tuple[Expr, ...] = (s, x, y, z, X, A, Literal(2), Literal(-0.75))
+LARGEST_RANK = 3
+MOST_STEPS = 7
+
+
+@st.composite
+def expressions(draw: st.DrawFn) -> Expr:
+    """Draw a well-typed expression of the inputs above, made of any ops, defined almost everywhere."""
+    made: list[Expr] = []
+    for _ in range(draw(st.integers(1, MOST_STEPS))):
+        op = draw(st.sampled_from(OPS))
+        node = draw(nodes(op, [*reversed(made), *LEAVES]))
+        if node is not None and node.ndim <= LARGEST_RANK:
+            made.append(node)
+    assume(made and made[-1].inputs)
+    return made[-1]
+
+
+@st.composite
+def nodes(draw: st.DrawFn, op: OpDef, pool: list[Expr]) -> Expr | None:
+    """Draw a node of the op over operands from the pool; None if they do not fit."""
+    operands: list[Expr] = [
+        Literal(2) if position in constant_operands(op) else draw(st.sampled_from(pool))
+        for position in range(len(op.operand_names))
+    ]
+    rank = operands[0].ndim
+    given = {p.name: draw(st.sampled_from(_choices(p, rank) or (0,))) for p in op.parameters}
+    try:
+        node = op(*operands, **given)
+        if not isinstance(node, Apply) or node.op is not op:
+            return node
+        return op(*(map(into, node.operands, op.domains(node))), **given)
+    except SymgradError:
+        return None
+
+
+def into(x: Expr, domain: Domain) -> Expr:
+    """Map an operand into the domain, well away from its ends; a number that lies in it is kept."""
+    if isinstance(domain, MatrixDomain):
+        return x @ sg.transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)) + sg.eye(x.shape[-1])
+    if isinstance(x, Literal) and domain.low < x.value < domain.high:
+        return x
+    if domain == Interval():
+        return x
+    if domain.high < float("inf"):
+        return (domain.low + domain.high) / 2 + (domain.high - domain.low) * 0.375 * sg.sin(x)
+    return ceil(8 * domain.low) / 8 + 0.5 + 2 * sg.sigmoid(x)
+
+
+@cache
+def constant_operands(op: OpDef) -> frozenset[int]:
+    """Return the operands that are written as numbers: orders, in which there is no derivative."""
+    if not isinstance(op.derivative, Partials):
+        return frozenset()
+    if fixed_operands(op):
+        return fixed_operands(op)
+    inputs = [Input(name) for name in op.operand_names]
+    node = op(*inputs)
+    assert isinstance(node, Apply)
+    return frozenset(position for position, x in enumerate(inputs) if not _has_partial(node, x))
+
+
+OPS = [op for op in all_ops() if op.operand_names and len(constant_operands(op)) < len(op.operand_names)]
+
+
+def values_of(expr: Expr, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> dict[str, np.ndarray]:
+    """Return values for the inputs of an expression, numbers of few digits between -1.5 and 1.5."""
+    rng = np.random.default_rng(seed)
+    shapes = {name: tuple(evaluate(size, sizes) for size in node.shape) for name, node in sorted(expr.inputs.items())}
+    return {name: np.asarray(np.round(rng.uniform(-1.5, 1.5, shape), 3)) for name, shape in shapes.items()}
+
+
+def defined(exprs: Sequence[Expr], values: Mapping[str, np.ndarray], digits: int = 50) -> list[np.ndarray] | None:
+    """Return the values at many digits, None where one of them is not a finite real number."""
+    try:
+        return evaluate_precisely(exprs, values, digits, SIZES)
+    except NotPreciseError:
+        return None

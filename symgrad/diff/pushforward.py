@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 
 from symgrad.core.dims import shape_text
-from symgrad.core.expr import Apply, Expr, Flat, Partials, Structured, Transposed, Via, postorder
+from symgrad.core.expr import Apply, Expr, Flat, Input, Partials, Structured, Transposed, Via, postorder
 from symgrad.diff.pullback import derivative_of, zero
 from symgrad.errors import ShapeError
 from symgrad.ops.arithmetic import MINUS_ONE, ONE
@@ -23,7 +23,7 @@ def push_forward(output: Expr, tangents: Mapping[Expr, Expr], *, stop: Container
     for node, tangent in tangents.items():
         if node.shape != tangent.shape:
             raise ShapeError(
-                f"the tangent of {node} has shape {shape_text(tangent.shape)}, not {shape_text(node.shape)}"
+                f"the tangent of {node.name if isinstance(node, Input) else node} has shape {shape_text(tangent.shape)}, not {shape_text(node.shape)}"
             )
     dots: dict[Expr, Expr] = dict(tangents)
     for node in postorder(output, stop=stop):

@@ -14,12 +14,12 @@ from symgrad.ops.arithmetic import mul, neg
 from symgrad.ops.broadcasting import sum, unbroadcast
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
-from symgrad.ops.shaping import Sizes, diagonal, swap
+from symgrad.ops.shaping import Sizes, append_axes, diagonal, swap
 
 
 def as_column(x: Expr) -> Expr:
     """Return x[..., None]."""
-    return x[(*[FULL] * x.ndim, NewAxis())]
+    return append_axes(x, 1)
 
 
 def as_row(x: Expr) -> Expr:
@@ -40,15 +40,14 @@ def scale_out(operands: tuple[Expr, ...], _params: object) -> Expr | None:
     return None
 
 
-def matmul_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
-    x, y = node.operands
-    x_dot, y_dot = tangents
+def bilinear_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    """The product rule, for an op that is linear in each of its two operands."""
+    (x, y), (x_dot, y_dot) = node.operands, tangents
     if x_dot is None:
-        assert y_dot is not None  # the engine calls no pushforward when all tangents are zero
-        return matmul(x, y_dot)
+        return node.op(x, y_dot)
     if y_dot is None:
-        return matmul(x_dot, y)
-    return matmul(x_dot, y) + matmul(x, y_dot)
+        return node.op(x_dot, y)
+    return node.op(x_dot, y) + node.op(x, y_dot)
 
 
 def matmul_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
@@ -56,15 +55,11 @@ def matmul_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     x, y = node.operands
     g, batch = cotangent, cotangent.ndim - node.ndim
     if x.ndim == 1 and y.ndim == 1:
-        return as_column(g) * y if g.ndim else g * y, as_column(g) * x if g.ndim else g * x
+        return as_column(g) * y, as_column(g) * x
     if y.ndim == 1:
         return unbroadcast(_outer(g, y), x.shape, batch), _vector_times(g, x, batch, node)
     if x.ndim == 1:
-        x_bar = matmul(g, swap(y)) if g.ndim > 1 else matmul(y, g)
-        if y.ndim > 2:
-            x_bar = unbroadcast(matmul(as_row(g), swap(y)), (1, *x.shape), batch)
-            x_bar = x_bar[(*[FULL] * batch, 0)]
-        return x_bar, unbroadcast(as_column(x) * as_row(g) if g.ndim > 1 else _outer(x, g), y.shape, batch)
+        return matmul(g, swap(y)) if batch else matmul(y, g), as_column(x) * as_row(g) if batch else outer(x, g)
     return unbroadcast(matmul(g, swap(y)), x.shape, batch), unbroadcast(matmul(swap(x), g), y.shape, batch)
 
 
@@ -96,23 +91,13 @@ matmul = array_op(
     notation=Infix("@", MULTIPLICATIVE),
     signature="(k),(k)->() | ...(m,k),(k)->(m) | (k),(k,n)->(n) | ...(m,k),(k,n)->(m,n)",
     canonical=scale_out,
-    derivative=Structured(matmul_pushforward, matmul_pullback),
+    derivative=Structured(bilinear_pushforward, matmul_pullback),
     numeric=Contract(),
     reference=matmul_reference,
     mp=matmul_mp,
     references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.1",),
     sympy="symgrad.ops.sympy_forms:matmul",
 )
-
-
-def outer_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
-    x, y = node.operands
-    x_dot, y_dot = tangents
-    if x_dot is None:
-        return outer(x, y_dot)
-    if y_dot is None:
-        return outer(x_dot, y)
-    return outer(x_dot, y) + outer(x, y_dot)
 
 
 def outer_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
@@ -137,7 +122,7 @@ outer = array_op(
     operands=("x", "y"),
     latex="{0} {1}^{{\\top}}",
     signature="(m),(n)->(m,n)",
-    derivative=Structured(outer_pushforward, outer_pullback),
+    derivative=Structured(bilinear_pushforward, outer_pullback),
     expand=outer_expand,
     reference=outer_reference,
     sympy="symgrad.ops.sympy_forms:outer",
@@ -145,10 +130,7 @@ outer = array_op(
 
 
 def trace_cotangent(node: Apply, cotangent: Expr) -> Expr:
-    n = node.operands[0].shape[-1]
-    return (
-        cotangent[(*[FULL] * cotangent.ndim, NewAxis(), NewAxis())] * eye(n) if cotangent.ndim else cotangent * eye(n)
-    )
+    return append_axes(cotangent, 2) * eye(node.operands[0].shape[-1])
 
 
 def trace_expand(node: Apply) -> Expr:

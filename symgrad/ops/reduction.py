@@ -26,7 +26,7 @@ from symgrad.ops.constants import eye, size
 from symgrad.ops.define import array_op
 from symgrad.ops.exponential import exp, log, sqrt
 from symgrad.ops.piecewise import absolute, equal, sign, where
-from symgrad.ops.shaping import Sizes, reshape, transpose
+from symgrad.ops.shaping import Sizes, append_axes, reshape, transpose
 
 
 def first(tangents: tuple[Expr | None, ...]) -> Expr:
@@ -324,7 +324,7 @@ def norm_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
 
 def norm_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     (x,) = node.operands
-    return (cotangent[(*[FULL] * cotangent.ndim, *[NewAxis()] * x.ndim)] * unit(x),)
+    return (append_axes(cotangent, x.ndim) * unit(x),)
 
 
 def norm_expand(node: Apply) -> Expr:
@@ -381,7 +381,7 @@ def norm1_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
 
 def norm1_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     (x,) = node.operands
-    return (cotangent[(*[FULL] * cotangent.ndim, *[NewAxis()] * x.ndim)] * sign(x),)
+    return (append_axes(cotangent, x.ndim) * sign(x),)
 
 
 def to_number(_shapes: tuple[tuple[Size, ...], ...], _params: object) -> tuple[Size, ...]:

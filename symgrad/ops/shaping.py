@@ -273,6 +273,11 @@ index = array_op(
 )
 
 
+def append_axes(x: Expr, count: int) -> Expr:
+    """Return x with `count` axes of size 1 behind, to multiply arrays with; a number needs none."""
+    return x[(*[FULL] * x.ndim, *[NewAxis()] * count)] if x.ndim else x
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where in an array of zeros the operand goes."""

@@ -7,7 +7,7 @@ import pytest
 
 import symgrad as sg
 from symgrad.backends.reference import evaluate_reference
-from symgrad.core.expr import Expr, Input
+from symgrad.core.expr import Expr, Input, postorder
 from symgrad.diff.jacobian import identity_seed, jacobian
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
@@ -81,8 +81,6 @@ def test_what_has_no_derivative_says_so() -> None:
 
 def test_the_derivative_shares_the_work_of_the_value() -> None:
     """The number of distinct nodes of value and gradient is a small multiple of that of the value."""
-    from symgrad.core.expr import postorder
-
     node: Expr = x
     for _ in range(200):
         node = sg.sin(node) * node

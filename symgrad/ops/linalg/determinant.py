@@ -11,20 +11,14 @@ import numpy as np
 
 from symgrad.core.domain import MatrixDomain
 from symgrad.core.expr import Apply, Expr, Structured
-from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.numeric import Routine
 from symgrad.ops.contraction import trace
 from symgrad.ops.define import array_op
 from symgrad.ops.linalg.inverse import inv, mp_matrices, solve
 from symgrad.ops.reduction import first
-from symgrad.ops.shaping import Sizes, swap
+from symgrad.ops.shaping import Sizes, append_axes, swap
 
 SOURCE = ("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.4",)
-
-
-def as_matrices(x: Expr) -> Expr:
-    """Return numbers with two axes of size 1 behind them, to multiply matrices with."""
-    return x[(*[FULL] * x.ndim, NewAxis(), NewAxis())] if x.ndim else x
 
 
 def det_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
@@ -32,7 +26,7 @@ def det_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
 
 
 def det_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
-    return (as_matrices(cotangent * node) * swap(inv(node.operands[0])),)
+    return (append_axes(cotangent * node, 2) * swap(inv(node.operands[0])),)
 
 
 def logdet_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
@@ -40,7 +34,7 @@ def logdet_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
 
 
 def logdet_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
-    return (as_matrices(cotangent) * swap(inv(node.operands[0])),)
+    return (append_axes(cotangent, 2) * swap(inv(node.operands[0])),)
 
 
 def det_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
