@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -31,23 +30,19 @@ _interning = threading.Lock()
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
 
-class Expr(ABC):
-    """A real-valued array expression with a (possibly symbolic) shape. Its kinds: Input, Literal, Apply.
+class Expr:
+    """A real-valued array expression with a (possibly symbolic) shape: an Input, a Literal or an Apply.
 
     Python's operators build expressions; `==` is identity, which for interned nodes is structural equality
     (write `sg.equal(a, b)` for the comparison as an expression).
     """
 
-    __slots__ = ("__weakref__", "shape")
+    __slots__ = ("__weakref__", "operands", "shape")
     __array_ufunc__ = None  # NumPy arrays leave `array + expr` to us, and we say what is wrong with it
     shape: Shape
+    operands: tuple[Expr, ...]  # the nodes this node is computed from
 
     presenters: ClassVar[dict[str, Callable[[Expr], str]]] = {}  # filled by symgrad.syntax: core cannot print
-
-    @property
-    @abstractmethod
-    def operands(self) -> tuple[Expr, ...]:
-        """The nodes this node is computed from."""
 
     @property
     def ndim(self) -> int:
@@ -177,13 +172,9 @@ class Input(Expr):
             node = _interned.get(key)
             if node is None:
                 node = object.__new__(cls)
-                node.shape, node.name = shape, name
+                node.shape, node.operands, node.name = shape, (), name
                 _interned[key] = node
         return node  # type: ignore[return-value]
-
-    @property
-    def operands(self) -> tuple[Expr, ...]:
-        return ()
 
 
 @final
@@ -205,23 +196,18 @@ class Literal(Expr):
             node = _interned.get(key)
             if node is None:
                 node = object.__new__(cls)
-                node.shape, node.value = (), value
+                node.shape, node.operands, node.value = (), (), value
                 _interned[key] = node
         return node  # type: ignore[return-value]
-
-    @property
-    def operands(self) -> tuple[Expr, ...]:
-        return ()
 
 
 @final
 class Apply(Expr):
     """An op applied to operands, with its static parameters. Built by calling the op."""
 
-    __slots__ = ("_operands", "op", "params")
+    __slots__ = ("op", "params")
     op: OpDef
     params: object
-    _operands: tuple[Expr, ...]
 
     def __new__(cls, op: OpDef, operands: tuple[Expr, ...], params: object = None) -> Apply:
         key = (cls, op, operands, params)
@@ -234,13 +220,9 @@ class Apply(Expr):
             node = _interned.get(key)
             if node is None:
                 node = object.__new__(cls)
-                node.shape, node.op, node._operands, node.params = shape, op, operands, params
+                node.shape, node.operands, node.op, node.params = shape, operands, op, params
                 _interned[key] = node
         return node  # type: ignore[return-value]
-
-    @property
-    def operands(self) -> tuple[Expr, ...]:
-        return self._operands
 
     def parameters(self, kind: type[P]) -> P:
         """Return the static parameters, which must be of this kind."""

@@ -16,7 +16,7 @@ from symgrad.errors import ShapeError
 from symgrad.simplify.pieces import cut, join
 
 LARGEST_WHOLE = 300  # nodes; beyond it nobody reads the result, and what is shared has to stay shared
-MOST_PASSES = 2  # over pieces: the second sees the zeros and ones of the first
+MOST_PASSES = 2  # over pieces: the second sees the numbers that pieces became in the first
 
 Rule: TypeAlias = Callable[[Apply], Expr | None]
 
@@ -71,8 +71,9 @@ def simplify(roots: Sequence[Expr]) -> list[Expr]:
         if len(postorder(*result)) <= LARGEST_WHOLE:
             return expand(result, rewrite_once)
         pieces, stand_ins = cut(result)
-        before, result = result, join(expand(pieces, rewrite_once), stand_ins)
-        if result == before:
+        rewritten = expand(pieces, rewrite_once)
+        result = join(rewritten, stand_ins)
+        if all(piece.operands for piece in rewritten[: len(stand_ins)]):
             break
     return result
 
