@@ -34,11 +34,13 @@ from symgrad.errors import (
     SymgradError,
     UnknownNameError,
 )
+from symgrad.ops.bessel import airyai, airyaiprime, airybi, airybiprime, besseli, besselj, besselk, bessely
 from symgrad.ops.broadcasting import broadcast_to, sum
 from symgrad.ops.constants import e, eye, ones, pi, size, zeros
 from symgrad.ops.contraction import matmul, outer, trace
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import cosh, sinh, tanh
+from symgrad.ops.integrals import expi, expint, li
 from symgrad.ops.linalg.cholesky import cholesky
 from symgrad.ops.linalg.determinant import det, logdet
 from symgrad.ops.linalg.inverse import inv, solve
@@ -61,6 +63,25 @@ from symgrad.ops.piecewise import (
 from symgrad.ops.power import hypot, power
 from symgrad.ops.reduction import logsumexp, max, mean, min, norm, norm1, prod, softmax, unit
 from symgrad.ops.shaping import diag, diagonal, reshape, scatter, transpose
+from symgrad.ops.special import (
+    beta,
+    betaln,
+    digamma,
+    erf,
+    erfc,
+    erfcinv,
+    erfi,
+    erfinv,
+    gamma,
+    gammainc,
+    gammaincc,
+    hurwitz,
+    lambertw,
+    loggamma,
+    polygamma,
+    zeta,
+    zetac,
+)
 from symgrad.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 from symgrad.syntax import Limits
 from symgrad.verification import Report
@@ -86,9 +107,19 @@ __all__ = [
     "__version__",
     "abs",
     "acos",
+    "airyai",
+    "airyaiprime",
+    "airybi",
+    "airybiprime",
     "asin",
     "atan",
     "atan2",
+    "besseli",
+    "besselj",
+    "besselk",
+    "bessely",
+    "beta",
+    "betaln",
     "broadcast_to",
     "cholesky",
     "clip",
@@ -98,26 +129,41 @@ __all__ = [
     "det",
     "diag",
     "diagonal",
+    "digamma",
     "dot",
     "e",
     "equal",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfi",
+    "erfinv",
     "exp",
+    "expi",
+    "expint",
     "expm1",
     "eye",
     "from_sympy",
+    "gamma",
+    "gammainc",
+    "gammaincc",
     "grad",
     "greater",
     "greater_equal",
     "hessian",
+    "hurwitz",
     "hypot",
     "inv",
     "jacobian",
     "jvp",
+    "lambertw",
     "less",
     "less_equal",
+    "li",
     "log",
     "log1p",
     "logdet",
+    "loggamma",
     "logsumexp",
     "matmul",
     "matrix",
@@ -133,6 +179,7 @@ __all__ = [
     "outer",
     "parse",
     "pi",
+    "polygamma",
     "power",
     "prod",
     "relu",
@@ -162,4 +209,6 @@ __all__ = [
     "vjp",
     "where",
     "zeros",
+    "zeta",
+    "zetac",
 ]

@@ -22,7 +22,9 @@ from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import Shape, evaluate, named
 from symgrad.core.domain import Domain, Interval, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials, all_ops
+from symgrad.core.numeric import Special
 from symgrad.errors import OperandError, SymgradError
+from symgrad.ops.bridge import NoKernel
 from symgrad.verification.precise import NotPreciseError
 from symgrad.verification.precise import evaluate as evaluate_precisely
 from symgrad.verification.sampling import inside
@@ -236,19 +238,25 @@ def nodes(draw: st.DrawFn, op: OpDef, pool: list[Expr]) -> Expr | None:
         node = op(*operands, **given)
         if not isinstance(node, Apply) or node.op is not op:
             return node
-        return op(*(map(into, node.operands, op.domains(node))), **given)
+        domains = op.domains(node)
+        return op(*(into(x, domain, special(op)) for x, domain in zip(node.operands, domains, strict=True)), **given)
     except SymgradError:
         return None
 
 
-def into(x: Expr, domain: Domain) -> Expr:
+def special(op: OpDef) -> bool:
+    """Whether mpmath may take minutes for huge arguments of the op."""
+    return op.elementwise and isinstance(op.numeric, Special | NoKernel)
+
+
+def into(x: Expr, domain: Domain, bounded: bool = False) -> Expr:
     """Map an operand into the domain, well away from its ends; a number that lies in it is kept."""
     if isinstance(domain, MatrixDomain):
         return x @ sg.transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)) + sg.eye(x.shape[-1])
     if isinstance(x, Literal) and domain.low < x.value < domain.high:
         return x
     if domain == Interval():
-        return x
+        return 2 * sg.sin(x) if bounded else x
     if domain.high < float("inf"):
         return (domain.low + domain.high) / 2 + (domain.high - domain.low) * 0.375 * sg.sin(x)
     return ceil(8 * domain.low) / 8 + 0.5 + 2 * sg.sigmoid(x)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import frexp
 from typing import Any, Protocol
 
 import numpy as np
 
 from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import element_count, evaluate
-from symgrad.core.expr import Expr, Input, postorder
+from symgrad.core.expr import Expr, Input, Literal, postorder
+from symgrad.core.traversal import substitute
 from symgrad.diff.pushforward import push_forward
 from symgrad.errors import InvalidValueError
 from symgrad.verification import differences, precise, rounding
 from symgrad.verification.model import Check, Point, Route, Verdict
-from symgrad.verification.precise import NotPreciseError, Precise
+from symgrad.verification.precise import NotPreciseError, Precise, Slope
 from symgrad.verification.sampling import violations
 
 COARSEST = 1e-6  # a check that would not see a relative error of this size says nothing
@@ -185,6 +187,27 @@ def _check_value(subject: Subject, expected: Expected, number: int, found: Seque
     return _judge(subject, Route.VALUE, number, None, error, expected.value_rounding, truth, 0.0)
 
 
+def _rounded_numbers(subject: Subject, point: Point, name: str, direction: np.ndarray, slope: Slope) -> np.ndarray:
+    """Return how far the slope moves when the decimal numbers of the formula move in their last place.
+
+    A derivative combines them in float64: that of x**2/0.3 holds 2/0.3, rounded.
+    """
+    total = np.zeros(slope.low.shape)
+    for number in postorder(subject.output):
+        if not isinstance(number, Literal) or not _is_rounded(number.value):
+            continue
+        (output,) = substitute([subject.output], {number: Literal(float(np.nextafter(number.value, np.inf)))})
+        (centre,) = precise.evaluate_twice([output], point.values, point.sizes)
+        other = precise.directional_derivative(output, point.values, name, direction, centre, point.sizes)
+        total = total + precise.absolute(other.low - slope.low) + precise.absolute(other.high - slope.high)
+    return np.asarray(rounding.INFLATION * total)
+
+
+def _is_rounded(value: float) -> bool:
+    """Whether arithmetic with the number may round: only powers of two never do."""
+    return isinstance(value, float) and frexp(value)[0] not in (0.0, 0.5, -0.5)
+
+
 def _check_formula(
     subject: Subject, point: Point, expected: Expected, number: int, name: str, rng: np.random.Generator
 ) -> Check | None:
@@ -193,7 +216,10 @@ def _check_formula(
     x = np.asarray(point.values[name], float)
     direction = _units(x) * rng.uniform(0.5, 1.5, size=x.shape) * rng.choice([-1.0, 1.0], size=x.shape)
     try:
-        slope = precise.directional_derivative(subject.output, point.values, name, direction, expected.value)
+        slope = precise.directional_derivative(
+            subject.output, point.values, name, direction, expected.value, point.sizes
+        )
+        rounded = _rounded_numbers(subject, point, name, direction, slope)
     except NotPreciseError:
         return None  # a step leaves the domain: the point is at its edge
     with mpmath.workdps(precise.MORE_DIGITS):
@@ -204,7 +230,7 @@ def _check_formula(
         uncertainty = (truth.uncertainty.reshape(shape) @ abs(along)).reshape(slope.low.shape)
         outside = np.maximum(np.maximum(slope.low - predicted, predicted - slope.high), mpmath.mpf(0))
         error = precise.as_float(outside)
-        bound = precise.as_float(slope.uncertainty + uncertainty)
+        bound = precise.as_float(slope.uncertainty + uncertainty + rounded)
     size = np.maximum(np.abs(precise.as_float(slope.low)), np.abs(precise.as_float(slope.high)))
     check = _judge(subject, Route.FORMULA, number, name, error, bound, size, _natural(expected))
     return replace(check, detail="kink: between the one-sided slopes") if slope.kinked.any() else check

@@ -3,6 +3,7 @@ import pytest
 from interpreted import FORMULAS, check
 
 from symgrad.errors import OperandError, ShapeError, UnknownNameError
+from symgrad.simplify import simplify
 from symgrad.syntax import parse
 from symgrad.verification import Route, Verdict
 
@@ -238,3 +239,20 @@ def test_an_unknown_or_misshapen_point_is_an_error():
 def test_a_report_has_no_truth_value():
     with pytest.raises(OperandError, match=r"report\.passed"):
         bool(check("x**2", points=1))
+
+
+@pytest.mark.parametrize("text", ["x/0.75", "x**2/0.3", "0.1*0.2*x", "x*0.1 + x*0.2", "x*0.1*10", "sin(x/0.7)*x**1.7"])
+def test_numbers_may_be_combined_in_float64(text):
+    """Rewriting multiplies the numbers of a formula, which rounds them; that is an error of 1e-16, and counts as one."""
+    assert check(text, formula=simplified).passed
+
+
+def test_a_wrong_number_is_seen_beside_rounded_ones():
+    def spoiled(gradients):
+        return {name: gradient * (1 + 1e-13) for name, gradient in gradients.items()}
+
+    assert not check("x**2/0.3", formula=spoiled).passed
+
+
+def simplified(gradients):
+    return dict(zip(gradients, simplify(list(gradients.values())), strict=True))
