@@ -21,7 +21,7 @@ from symgrad.verification import Report
 from symgrad.verification import verify as _verify
 
 Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
-Name: TypeAlias = "str | Expr"
+Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
 Wrt: TypeAlias = "Name | Iterable[Name]"
 
 
@@ -31,9 +31,14 @@ def as_formula(formula: Formula) -> Expr:
         return formula
     if isinstance(formula, str):
         return syntax.parse(formula)
-    if type(formula).__module__.partition(".")[0] == "sympy":
+    if is_sympy(formula):
         return sympy_bridge.from_sympy(formula)
     return as_expr(formula)
+
+
+def is_sympy(value: object) -> bool:
+    """Return whether a value is one of SymPy's, without importing it."""
+    return type(value).__module__.partition(".")[0] == "sympy"
 
 
 def parse(text: str, shapes: syntax.Shapes | None = None, limits: Limits | None = None) -> Expr:
@@ -122,7 +127,7 @@ def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
     (stable,) = simplify([_need_scalar(output)])
     slopes = simplify(derivative.jacobian(stable, nodes))
     blocks = [_derive(slope, nodes) for slope in slopes]
-    if isinstance(wrt, str | Expr):
+    if wrt is not None and _is_single(wrt):
         return blocks[0][0]
     names = [node.name for node in nodes]
     return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, blocks, strict=True)}
@@ -139,7 +144,7 @@ def value_and_grad(formula: Formula, wrt: Wrt | None = None) -> tuple[Expr, Any]
     return output, grad(output, wrt)
 
 
-def jvp(formula: Formula, tangents: Mapping[str, Formula] | Wrt | None = None) -> Expr:
+def jvp(formula: Formula, tangents: Mapping[Name, Formula] | Wrt | None = None) -> Expr:
     """Return the tangent of the formula: the Jacobian times the tangents, without forming the Jacobian.
 
     `tangents` maps names to expressions; for names alone the tangent of x is a new input x_dot.
@@ -151,7 +156,7 @@ def jvp(formula: Formula, tangents: Mapping[str, Formula] | Wrt | None = None) -
     seeds: dict[Expr, Expr]
     if isinstance(tangents, Mapping):
         nodes = _resolve(output, list(tangents))
-        seeds = {node: as_formula(tangents[node.name]) for node in nodes}
+        seeds = {node: as_formula(tangent) for node, tangent in zip(nodes, tangents.values(), strict=True)}
     else:
         nodes = _resolve(output, tangents)
         taken = set(output.inputs)
@@ -243,18 +248,32 @@ def _resolve(output: Expr, wrt: Wrt | None) -> list[Input]:
     inputs = output.inputs
     if wrt is None:
         return list(inputs.values())
-    given = [wrt] if isinstance(wrt, str | Expr) else list(wrt)
+    given = [wrt] if _is_single(wrt) else list(wrt)
     return [_resolve_one(name, inputs) for name in given]
 
 
+def _is_single(wrt: Wrt) -> bool:
+    return isinstance(wrt, str | Expr) or not isinstance(wrt, Iterable)
+
+
 def _resolve_one(name: Name, inputs: Mapping[str, Input]) -> Input:
-    if isinstance(name, Input):
-        return name
-    if isinstance(name, str) and name in inputs:
-        return inputs[name]
-    if isinstance(name, str):
-        raise UnknownNameError(f"{name} is not an input; the inputs are {', '.join(inputs) or 'none'}")
-    raise OperandError(f"differentiate by the name of an input or by an input, not by {name!r}")
+    node = name if isinstance(name, str | Input) else _as_input(name)
+    if isinstance(node, str):
+        if node not in inputs:
+            raise UnknownNameError(f"{node} is not an input; the inputs are {', '.join(inputs) or 'none'}")
+        return inputs[node]
+    if inputs.get(node.name, node) is not node:
+        shapes = shape_text(inputs[node.name].shape), shape_text(node.shape)
+        raise ShapeError(f"the formula's input {node.name} has shape {shapes[0]}, not {shapes[1]}")
+    return node
+
+
+def _as_input(name: Any) -> Input:
+    """Read a SymPy symbol as an input."""
+    node = as_formula(name) if is_sympy(name) else None
+    if not isinstance(node, Input):
+        raise OperandError(f"differentiate by the name of an input or by an input, not by {name!r}")
+    return node
 
 
 def _derive(output: Expr, nodes: list[Input]) -> list[Expr]:
@@ -265,6 +284,6 @@ def _derive(output: Expr, nodes: list[Input]) -> list[Expr]:
 
 def _label(wrt: Wrt | None, nodes: list[Input], results: list[Expr]) -> Any:
     """Return the one result for a single name, a dict by name otherwise."""
-    if isinstance(wrt, str | Expr):
+    if wrt is not None and _is_single(wrt):
         return results[0]
     return {node.name: result for node, result in zip(nodes, results, strict=True)}

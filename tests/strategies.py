@@ -207,7 +207,16 @@ def scalarised(sample: Sample) -> tuple[Expr, dict[str, np.ndarray]]:
 
 s, x, y = Input("s"), Input("x", (n,)), Input("y", (n,))
 z, X, A = Input("z", (m,)), Input("X", (m, n)), Input("A", (n, n))
-LEAVES: tuple[Expr, ...] = (s, x, y, z, X, A, Literal(2), Literal(-0.75))
+LEAVES: tuple[Expr, ...] = (
+    s,
+    x,
+    y,
+    z,
+    X,
+    A,
+    Literal(2),
+    Literal(-0.5),
+)  # numbers whose products and quotients are exact
 LARGEST_RANK = 3
 MOST_STEPS = 7
 

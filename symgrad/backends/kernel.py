@@ -65,8 +65,7 @@ class Kernel:
     """
 
     def __init__(self, output: Expr, wrt: Sequence[Input], dtype: DType = "float64") -> None:
-        if dtype not in ("float64", "float32"):
-            raise InvalidValueError(f"dtype is float64 or float32, not {dtype!r}")
+        dtype = _dtype_name(dtype)
         self.output = output
         self.inputs = output.inputs
         self.wrt = tuple(wrt)
@@ -131,6 +130,8 @@ class Kernel:
     def _bind(
         self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]
     ) -> tuple[list[Array], Mapping[str, int]]:
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise OperandError(f"inputs are given as keywords or as one mapping, not as {type(inputs).__name__}")
         given = {**inputs, **named} if inputs is not None else named
         if given.keys() != self.inputs.keys():
             self._check_names(given)
@@ -169,3 +170,14 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<Kernel {self.dtype} of {self.output}>"
+
+
+def _dtype_name(dtype: Any) -> DType:
+    """Return the name of a dtype, given by name or as NumPy's."""
+    try:
+        name = np.dtype(dtype).name if dtype is not None else ""
+    except TypeError:
+        name = ""
+    if name == "float64" or name == "float32":
+        return name  # type: ignore[return-value]  # a str that was compared is not narrowed
+    raise InvalidValueError(f"dtype is float64 or float32, not {dtype!r}")

@@ -22,8 +22,9 @@ def push_forward(output: Expr, tangents: Mapping[Expr, Expr], *, stop: Container
     """
     for node, tangent in tangents.items():
         if node.shape != tangent.shape:
+            name = node.name if isinstance(node, Input) else str(node)
             raise ShapeError(
-                f"the tangent of {node.name if isinstance(node, Input) else node} has shape {shape_text(tangent.shape)}, not {shape_text(node.shape)}"
+                f"the tangent of {name} has shape {shape_text(tangent.shape)}, not {shape_text(node.shape)}"
             )
     dots: dict[Expr, Expr] = dict(tangents)
     for node in postorder(output, stop=stop):

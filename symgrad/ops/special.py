@@ -180,7 +180,7 @@ def polygamma_reference(order: np.ndarray, x: np.ndarray) -> np.ndarray:
     n = int(order)
     mirrored = scipy_polygamma(n, np.where(x > 0, x, 1 - x))
     cotangent = np.polyval(cotangent_derivative(n), 1 / np.tan(math.pi * x))
-    return np.where(x > 0, mirrored, (-1) ** n * mirrored - math.pi ** (n + 1) * cotangent)
+    return np.asarray(np.where(x > 0, mirrored, (-1) ** n * mirrored - math.pi ** (n + 1) * cotangent))
 
 
 gamma = bridged(

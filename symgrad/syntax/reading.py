@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from symgrad.core.dims import Dim, Shape, Size
 from symgrad.core.expr import Expr
-from symgrad.errors import OperandError
+from symgrad.errors import OperandError, ShapeError
 from symgrad.syntax.arguments import Reader
 from symgrad.syntax.build import build
 from symgrad.syntax.inference import infer_shapes
@@ -51,7 +51,7 @@ def _read_size(name: str, entry: object, limits: Limits) -> Size:
     if isinstance(entry, bool) or not isinstance(entry, int | Dim):
         raise OperandError(f"the shape of {name} has the entry {entry!r}; a size is an int or a str such as 'n'")
     if isinstance(entry, int) and entry < 0:
-        raise OperandError(f"the shape of {name} has the negative size {entry}")
+        raise ShapeError(f"the shape of {name} has the negative size {entry}")
     return entry
 
 

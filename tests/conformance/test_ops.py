@@ -215,7 +215,7 @@ def for_kernels(op: OpDef) -> tuple[list[Expr], dict[str, Any]]:
 
 @cache
 def compiled(chunk: int, dtype: str) -> Compiled:
-    ops = [op for op in OPS[chunk * PER_KERNEL : (chunk + 1) * PER_KERNEL]]
+    ops = OPS[chunk * PER_KERNEL : (chunk + 1) * PER_KERNEL]
     work = {op.name: for_kernels(op) for op in ops}
     every = [expr for exprs, _ in work.values() for expr in exprs]
     inputs = list({x: None for expr in every for x in expr.inputs.values()})
