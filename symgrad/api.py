@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -23,6 +24,8 @@ from symgrad.verification import verify as _verify
 Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
 Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
 Wrt: TypeAlias = "Name | Iterable[Name]"
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def as_formula(formula: Formula) -> Expr:
@@ -133,6 +136,28 @@ def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
     return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, blocks, strict=True)}
 
 
+def hvp(formula: Formula, wrt: Wrt | None = None, direction: Mapping[Name, Formula] | Formula | None = None) -> Any:
+    """Return the Hessian of a scalar formula times a direction, without forming the Hessian.
+
+    It is the tangent of the gradient, so it costs a small constant times a value and a gradient. The direction of x
+    is a new input x_dot unless `direction` gives it: an expression of x's shape when `wrt` is one name, else a mapping
+    from names to expressions (a name that is missing has direction 0). With several names (or none: all inputs) the
+    result is a dict, of the blocks of the product with the Hessian by all of them.
+    Errors: ShapeError when the formula is not a scalar or a direction has another shape.
+
+    >>> print(hvp("sum(exp(A @ x))", "x"))
+    A.T @ (exp(A @ x)*(A @ x_dot))
+    >>> print(hvp("x.T @ A @ x", "x", "2*x"))
+    2*A @ x + 2*A.T @ x
+    """
+    output = _need_scalar(as_formula(formula))
+    nodes = _resolve(output, wrt)
+    tangents = _directions(output, wrt, nodes, direction)
+    (stable,) = simplify([output])
+    slopes = simplify(derivative.jacobian(stable, nodes))
+    return _label(wrt, nodes, textbook(simplify([push_forward(slope, tangents) for slope in slopes])))
+
+
 def value_and_grad(formula: Formula, wrt: Wrt | None = None) -> tuple[Expr, Any]:
     """Return the formula and its gradient.
 
@@ -150,17 +175,15 @@ def jvp(formula: Formula, tangents: Mapping[Name, Formula] | Wrt | None = None) 
     `tangents` maps names to expressions; for names alone the tangent of x is a new input x_dot.
 
     >>> print(jvp("x.T @ x", "x"))
-    2*x @ x_dot
+    2*(x @ x_dot)
     """
     output = as_formula(formula)
     seeds: dict[Expr, Expr]
     if isinstance(tangents, Mapping):
-        nodes = _resolve(output, list(tangents))
-        seeds = {node: as_formula(tangent) for node, tangent in zip(nodes, tangents.values(), strict=True)}
+        seeds = _given_tangents(output, tangents)
     else:
         nodes = _resolve(output, tangents)
-        taken = set(output.inputs)
-        seeds = {node: Input(fresh(f"{node.name}_dot", taken), node.shape) for node in nodes}
+        seeds = _new_tangents(output, nodes)
     (stable,) = simplify([output])
     return textbook(simplify([push_forward(stable, seeds)]))[0]
 
@@ -274,6 +297,41 @@ def _as_input(name: Any) -> Input:
     if not isinstance(node, Input):
         raise OperandError(f"differentiate by the name of an input or by an input, not by {name!r}")
     return node
+
+
+def _directions(
+    output: Expr, wrt: Wrt | None, nodes: list[Input], direction: Mapping[Name, Formula] | Formula | None
+) -> dict[Expr, Expr]:
+    if direction is None:
+        return _new_tangents(output, nodes)
+    if not isinstance(direction, Mapping):
+        if wrt is None or not _is_single(wrt):
+            raise OperandError("for several inputs the direction is a mapping from names to expressions")
+        return {nodes[0]: _as_tangent(direction, nodes[0], output)}
+    tangents = _given_tangents(output, direction)
+    beside = [node.name for node in tangents if isinstance(node, Input) and node not in nodes]
+    if beside:
+        raise UnknownNameError(f"a direction of {beside[0]} is given, but it is not differentiated by")
+    return tangents
+
+
+def _given_tangents(output: Expr, tangents: Mapping[Name, Formula]) -> dict[Expr, Expr]:
+    nodes = _resolve(output, list(tangents))
+    return {node: _as_tangent(each, node, output) for node, each in zip(nodes, tangents.values(), strict=True)}
+
+
+def _as_tangent(tangent: Formula, node: Input, output: Expr) -> Expr:
+    """Return a tangent of `node`. In a text, inputs keep their shapes; a lone new name has the node's."""
+    if not isinstance(tangent, str):
+        return as_formula(tangent)
+    known = {name: each.shape for name, each in output.inputs.items()}
+    known.setdefault(tangent.strip(), node.shape)
+    return syntax.parse(tangent, shapes={name: known[name] for name in _WORD.findall(tangent) if name in known})
+
+
+def _new_tangents(output: Expr, nodes: list[Input]) -> dict[Expr, Expr]:
+    taken = set(output.inputs)
+    return {node: Input(fresh(f"{node.name}_dot", taken), node.shape) for node in nodes}
 
 
 def _derive(output: Expr, nodes: list[Input]) -> list[Expr]:

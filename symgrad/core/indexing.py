@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import TypeAlias
 
 from symgrad.core.dims import Dim, Shape, Size
@@ -85,9 +86,12 @@ def _as_item(item: object) -> Item:
         return Cut(item.start, item.stop, 1 if item.step is None else item.step)
     if isinstance(item, Dim):
         return Pick(item)
-    if isinstance(item, bool) or not hasattr(item, "__index__"):
-        raise OperandError(f"an index must be an integer, a slice or None, not {item!r}")
-    return Pick(item.__index__())
+    try:
+        if isinstance(item, bool):
+            raise TypeError("a flag is no position")
+        return Pick(index(item))  # type: ignore[arg-type]  # index() decides
+    except TypeError:
+        raise OperandError(f"an index must be an integer, a slice or None, not {item!r}") from None
 
 
 def resolve(shape: Shape, index: Index) -> Selection:

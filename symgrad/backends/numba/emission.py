@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -22,7 +23,7 @@ from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
-from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, buffers_touched
+from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program
 
 Base = tuple[Region, int]
 types: Any = numba_types  # not typed for mypy
@@ -60,6 +61,7 @@ def _make_body(program: Program, layout: Layout, dtype: str, name: str, used: di
 
 
 _MANY_CALLS = 50
+_BUFFER = re.compile(r"\bb(\d+)(?=\[)")
 
 
 class _Main:
@@ -79,6 +81,7 @@ class _Main:
         self.program, self.layout, self.name = program, layout, name
         self.numba_real, self.real, self.letter = _REALS[dtype]
         self.bases: dict[Base, ir.Value] = {}
+        self.functions: dict[tuple[object, ...], ir.Function] = {}
         self.scope = Scope(builder, self.real, {}, self._pointer)
 
     def emit(self, kinds: Sequence[Any], args: Sequence[ir.Value]) -> None:
@@ -121,9 +124,22 @@ class _Main:
         return _at(self.builder, self.bases[place.base], place.element)
 
     def _call_function(self, statement: Loop | Matmul, name: str) -> None:
-        bases = list(dict.fromkeys(self.layout.places[k].base for k in sorted(buffers_touched(statement))))
-        function = self._function(statement, name, bases)
-        self.builder.call(function, [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
+        """Call the function of a statement; statements that differ in nothing but their buffers share it."""
+        order: list[int] = []
+
+        def place_in_order(match: re.Match[str]) -> str:
+            buffer = int(match[1])
+            if buffer not in order:
+                order.append(buffer)
+            return f"b#{order.index(buffer)}"
+
+        text = _BUFFER.sub(place_in_order, "\n".join(statement.lines()))
+        places = [self.layout.places[buffer] for buffer in order]
+        bases = list(dict.fromkeys(place.base for place in places))
+        key = text, tuple((bases.index(place.base), place.element) for place in places)
+        if key not in self.functions:
+            self.functions[key] = self._function(statement, name, bases)
+        self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
     def _function(self, statement: Loop | Matmul, name: str, bases: list[Base]) -> ir.Function:
         pointer = self.real.as_pointer()
