@@ -23,6 +23,7 @@ from symgrad.core.dims import Shape, evaluate, named
 from symgrad.core.domain import Domain, Interval, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials, all_ops
 from symgrad.core.numeric import Special
+from symgrad.core.shapes import read_signature
 from symgrad.errors import OperandError, SymgradError
 from symgrad.ops.bridge import NoKernel
 from symgrad.verification.precise import NotPreciseError
@@ -115,9 +116,17 @@ def _allowed(node: Apply) -> bool:
 
 
 def _array_nodes(op: OpDef) -> Iterator[Apply]:
-    for shapes in product(ARRAY_SHAPES, repeat=len(op.operand_names)):
+    for shapes in product([*ARRAY_SHAPES, *_written_shapes(op)], repeat=len(op.operand_names)):
         operands = [Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
         yield from _made(op, operands)
+
+
+def _written_shapes(op: OpDef) -> list[Shape]:
+    """Return the shapes that the signature of an op has in numbers, with and without a stack of them; () for scalars."""
+    alternatives = read_signature(op.signature) if op.signature else ()
+    cores = dict.fromkeys(core for alternative in alternatives for core in alternative.operands)
+    shapes = [tuple(map(int, core)) for core in cores if all(letter.isdigit() for letter in core)]
+    return [*shapes, *((b, *shape) for shape in shapes if shape)]
 
 
 def _made(op: OpDef, operands: list[Expr]) -> Iterator[Apply]:
@@ -129,8 +138,13 @@ def _made(op: OpDef, operands: list[Expr]) -> Iterator[Apply]:
             node = op(*operands, **given)
         except SymgradError:
             continue
-        if isinstance(node, Apply) and node.op is op:
+        if isinstance(node, Apply) and node.op is op and set(node.operands) <= set(operands) and _sizes_fit(node):
             yield node
+
+
+def _sizes_fit(node: Apply) -> bool:
+    requires = node.op.requires(node) if node.op.requires else ()
+    return all(evaluate(size, SIZES) >= 0 for size, _ in requires)
 
 
 def _choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
@@ -148,7 +162,7 @@ def _choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
         case ParameterKind.SIZE:
             return (n, m * n, 3)
         case ParameterKind.INTEGER:
-            return (1, 2)
+            return (2, 0, 3)
     raise AssertionError(f"choices for a parameter of kind {parameter.kind}, please")
 
 
@@ -190,7 +204,7 @@ def draw_from(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) 
         root = rng.normal(size=shape)
         if domain.condition == "spd":
             root = root @ np.swapaxes(root, -1, -2) / shape[-1]
-        return root + 1.5 * np.eye(shape[-1])
+        return root + 1.5 * np.eye(*shape[-2:])
     low, high = max(domain.low, -2.5), min(domain.high, domain.low + 4.0 if domain.low > -2.5 else 2.5)
     return low + (high - low) * rng.uniform(0.1, 0.9, size=shape)
 

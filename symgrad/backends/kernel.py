@@ -100,6 +100,8 @@ class Kernel:
 
     def backward(self, residuals: Residuals, cotangent: Any = 1.0) -> dict[str, Array]:
         """Pull a cotangent of the output's shape back to each input of `wrt`. ShapeError when it does not fit."""
+        if not isinstance(residuals, Residuals):
+            raise OperandError(f"backward starts from what forward returned, not from {residuals!r}")
         parts, _, backward = self._split()
         seed = self._as_array("the cotangent", cotangent)
         bind_sizes([*self._nodes, parts.cotangent], self._named(residuals.inputs) | {parts.cotangent.name: seed})

@@ -189,7 +189,8 @@ def _in_order(factors: Iterable[Expr]) -> list[Expr]:
 
 
 def _rank(x: Expr) -> tuple[bool, bool, bool, str]:
-    base = x.operands[0] if isinstance(x, Apply) and x.op in (power, sqrt) else x
+    fixed = isinstance(x, Apply) and (x.op is sqrt or (x.op is power and isinstance(x.operands[1], Literal)))
+    base = x.operands[0] if fixed else x
     name = base.name if isinstance(base, Input) else ""
     return x.ndim > 0, not (_is_constant(base) or _is_positive_constant(base)), bool(base.operands), name
 

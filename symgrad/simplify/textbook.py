@@ -60,10 +60,10 @@ def _transposed_inverse(node: Apply) -> Expr | None:
 
 def _repeated_vector(node: Apply) -> Expr | None:
     (x,) = node.operands
-    if x.ndim == 1:
+    if x.shape == node.shape[1:]:
         return outer(ones(node.shape[0]), x)
     column = column_vector(x)
-    return None if column is None else outer(column, ones(node.shape[1]))
+    return outer(column, ones(node.shape[1])) if column is not None and column.shape == node.shape[:1] else None
 
 
 def _scaled_rows(node: Apply) -> Expr | None:
@@ -74,9 +74,9 @@ def _scaled_rows(node: Apply) -> Expr | None:
         if column is None:
             continue
         factor, other = _peel(y)
-        if other.ndim == 1:
+        if column.shape + other.shape == node.shape:
             return _times(number, _times(factor, outer(column, other)))
-        if other.shape == node.shape:
+        if other.shape == node.shape and column.shape == node.shape[:1]:
             return _times(number, _times(factor, diag(column) @ other))
     return None
 
@@ -99,6 +99,6 @@ def _scaled_factor(node: Apply) -> Expr | None:
         return matmul(matmul(left, right.operands[0]), right.operands[1])
     if isinstance(left, Apply) and left.op is mul and left.ndim == 2 and right.ndim == 2:
         for x, v in (left.operands, left.operands[::-1]):
-            if v.ndim == 1 and x.shape == left.shape:
+            if v.shape == left.shape[1:] and x.shape == left.shape:
                 return x @ diag(v) @ right
     return None

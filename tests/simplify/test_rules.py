@@ -95,6 +95,19 @@ EXAMPLES = [
     ("diag_of_ones", "f(s)=diag(s*ones(n))", "f(s) = s*eye(n)"),
     ("diagonal_of_diag", "f(x[n])=diagonal(diag(x))", "f(x[n]) = x"),
     ("diagonal_of_diag", "diagonal(eye(n))", "ones(n)"),
+    ("trace_of_product", "f(A[m,n], B[n,m]) = trace(A @ B)", "sum(A*B.T)"),
+    ("product_normal_form", "f(x[n]) = norm(x)*unit(x)", "f(x[n]) = x"),
+    ("identity_in_tensor", "f(A[n,k]) = sum(eye(n)[:, :, None]*A, axis=1)", "f(A[n,k]) = A"),
+    (
+        "map_of_outer_product",
+        "f(A[m,n], B[k,l]) = sum(A[:, :, None, None]*B, axis=(1, 3))",
+        "f(A[m,n], B[k,l]) = sum(A, axis=1)[:, None]*sum(B, axis=1)",
+    ),
+    (
+        "product_of_tensor_sum",
+        "f(A[n,k], C[n,n,n]) = (eye(n)[:, None, :]*eye(n)[:, :, None] + C) @ A",
+        "f(A[n,k], C[n,n,n]) = A[:, None]*eye(n)[:, :, None] + C @ A",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from symgrad.core.indexing import FULL, NewAxis
 from symgrad.ops.arithmetic import div, mul, neg
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
-from symgrad.ops.contraction import as_column, matmul, outer
+from symgrad.ops.contraction import as_column, matmul, outer, trace
 from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.shaping import Subscripts, diag, index, swap, transpose
 from symgrad.simplify.engine import rule
@@ -139,6 +139,18 @@ def inverse_cancels(node: Apply) -> Expr | None:
     return None
 
 
+@rule(trace)
+def trace_of_product(node: Apply) -> Expr | None:
+    """trace(A @ B) is sum(A*B.T), without the product of the matrices."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op is not matmul:
+        return None
+    left, right = x.operands
+    if not left.ndim == right.ndim == 2:
+        return None
+    return sum(swap(left) * right) if _is(left, transpose) else sum(left * swap(right))
+
+
 @rule(sum)
 def sum_of_products(node: Apply) -> Expr | None:
     """sum(x*y) is x @ y for vectors; sum(A*v, axis=1) is A @ v."""
@@ -151,11 +163,11 @@ def sum_of_products(node: Apply) -> Expr | None:
         return left @ right if left.shape == right.shape and left is not right else None
     if axes.axis == 1:
         for a, v in ((left, right), (right, left)):
-            if a.shape == x.shape and v.ndim == 1:
+            if a.shape == x.shape and v.shape == x.shape[1:]:
                 return a @ v
     if axes.axis == 0:
         for a, column in ((left, right), (right, left)):
-            if a.shape == x.shape and _is_column(column):
+            if a.shape == x.shape and _is_column(column) and column.shape[0] == x.shape[0]:
                 return swap(a) @ column.operands[0]
     return None
 

@@ -22,7 +22,7 @@ from symgrad.simplify.shapes import is_zero
 
 def special_product(product: Product, shape: Shape) -> Expr | None:
     """Return a better form of the product; None when it has none."""
-    for form in (guarded_product, diagonal_product, softmax_quotient, unit_quotient):
+    for form in (guarded_product, diagonal_product, softmax_quotient, unit_quotient, norm_times_unit):
         result = form(product, shape)
         if result is not None:
             return result
@@ -86,18 +86,15 @@ def _diagonal(base: Apply, rest: Product) -> Expr | None:
     scalars = Product(rest.coefficient, {b: e for b, e in rest.powers.items() if not b.ndim})
     if not arrays and base.op is eye:
         return None
-    entries = [
-        build_product(Product(1, {_along_diagonal(b): e}), base.shape[:1]) for b, e in arrays.items() if _fits(b)
-    ]
-    if len(entries) != len(arrays) or not arrays:
+    n = base.shape[0]
+    if not arrays or not all(
+        b.shape in ((n,), (n, n)) or (b.shape == (n, 1) and _column(b) is not None) for b in arrays
+    ):
         return None
+    entries = [build_product(Product(1, {_along_diagonal(b): e}), (n,)) for b, e in arrays.items()]
     if base.op is diag:
         entries.insert(0, base.operands[0])
     return build_product(scalars, ()) * diag(reduce(times, entries))
-
-
-def _fits(x: Expr) -> bool:
-    return x.ndim == 1 or (x.ndim == 2 and (x.shape[0] == x.shape[1] or _column(x) is not None))
 
 
 def _along_diagonal(x: Expr) -> Expr:
@@ -135,4 +132,20 @@ def unit_quotient(product: Product, shape: Shape) -> Expr | None:
             x = base.operands[0]
             if product.powers.get(x) == 1 and x.shape == shape:
                 return _build(_without(product, base, x)) * unit(x)
+    return None
+
+
+def norm_times_unit(product: Product, _shape: Shape) -> Expr | None:
+    """norm(x)*unit(x) is x."""
+    for base, exponent in product.powers.items():
+        if not isinstance(base, Apply) or base.op is not norm or exponent != int(exponent) or exponent < 1:
+            continue
+        (x,) = base.operands
+        direction = unit(x)
+        if product.powers.get(direction) != 1:
+            continue
+        rest = _without(product, base, direction)
+        return (
+            _build(Product(rest.coefficient, {base: exponent - 1, **rest.powers} if exponent > 1 else rest.powers)) * x
+        )
     return None

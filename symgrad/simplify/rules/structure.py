@@ -34,7 +34,7 @@ _LINEAR = (transpose, reshape, index, scatter, broadcast_to, sum, diag, diag_emb
 @rule(*_LINEAR)
 def linear_of_zero(node: Apply) -> Expr | None:
     """A linear map of zeros gives zeros."""
-    return fit(Literal(0), node.shape) if is_zero(node.operands[0]) and node.shape else None
+    return fit(Literal(0), node.shape) if is_zero(node.operands[0]) else None
 
 
 @rule(transpose)
@@ -57,7 +57,7 @@ def transpose_of_product(node: Apply) -> Expr | None:
         return x
     if x.op is outer:
         return outer(x.operands[1], x.operands[0])
-    if x.op is matmul:
+    if x.op is matmul and x.operands[0].ndim == x.operands[1].ndim == 2:
         left, right = x.operands
         return matmul(swap(right), swap(left))
     return None
@@ -125,7 +125,7 @@ def diagonal_of_diag(node: Apply) -> Expr | None:
     return None
 
 
-@rule(*_LINEAR)
+@rule(*(op for op in _LINEAR if op is not broadcast_to))  # repetition stays outside of a product
 def linear_of_scaled(node: Apply) -> Expr | None:
     """sum(s*x) is s*sum(x), (s*x)[1:] is s*x[1:]: numbers come out of linear maps."""
     (x,) = node.operands

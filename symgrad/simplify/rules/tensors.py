@@ -10,6 +10,7 @@ from symgrad.ops.contraction import matmul, trace
 from symgrad.ops.shaping import diag, diag_embed, diagonal, index, reshape, transpose
 from symgrad.simplify.contraction import read, without_identities, write
 from symgrad.simplify.engine import rule
+from symgrad.simplify.shapes import fit
 
 _PRODUCTS = (mul, matmul, transpose, index, reshape, sum, diagonal, trace, diag_embed, broadcast_to)
 MOST_STEPS = 64  # when looking for an identity inside of a product
@@ -26,7 +27,7 @@ def identity_in_tensor(node: Apply) -> Expr | None:
 @rule(transpose, index, sum, matmul)
 def map_of_outer_product(node: Apply) -> Expr | None:
     """A transpose, sum or matrix product of an outer product of matrices is one of its factors' axes."""
-    if not any(x.ndim > 2 and isinstance(x, Apply) and x.op in (mul, neg, div) for x in node.operands):
+    if not any(x.ndim > 2 and isinstance(x, Apply) and x.op in (mul, neg, div, broadcast_to) for x in node.operands):
         return None
     contraction = read(node)
     if contraction is None or any(factor.tensor.ndim > 2 for factor in contraction.factors):
@@ -41,11 +42,10 @@ def product_of_tensor_sum(node: Apply) -> Expr | None:
         if not isinstance(x, Apply) or x.ndim < 3 or x.op not in (add, sub) or not _holds_identity(x):
             continue
         left, right = (
-            node.op.make((*node.operands[:position], term, *node.operands[position + 1 :]), node.params)
+            node.op.make((*node.operands[:position], fit(term, x.shape), *node.operands[position + 1 :]), node.params)
             for term in x.operands
         )
-        result = x.op(left, right)
-        return result if result.shape == node.shape else None
+        return x.op(left, right)
     return None
 
 
