@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from symgrad.core.expr import Apply, Expr, OpDef, postorder
@@ -19,6 +20,7 @@ LARGEST_WHOLE = 300  # nodes; beyond it nobody reads the result, and what is sha
 MOST_PASSES = 2  # over pieces: the second sees the numbers that pieces became in the first
 
 Rule: TypeAlias = Callable[[Apply], Expr | None]
+Trace: TypeAlias = Callable[[Rule, Apply, Expr], None]  # a rule, the node it was applied to, what it made of it
 
 _rules: defaultdict[OpDef, list[Rule]] = defaultdict(list)
 _elementwise_rules: list[Rule] = []
@@ -41,14 +43,16 @@ def elementwise_rule(function: Rule) -> Rule:
     return function
 
 
-def rewrite_once(node: Apply) -> Expr | None:
-    """Return what the first rule that applies makes of `node`; None when none does."""
+def rewrite_once(node: Apply, trace: Trace | None = None) -> Expr | None:
+    """Return what the first rule that applies makes of `node`; None when none does. `trace` hears of it."""
     for function in _rules_for(node.op):
         result = function(node)
         if result is None or result is node:
             continue
         if result.shape != node.shape:
             raise ShapeError(f"the rule {function.__name__} changed the shape {node.shape} to {result.shape}: a bug")
+        if trace is not None:
+            trace(function, node, result)
         return result
     return None
 
@@ -58,20 +62,21 @@ def _rules_for(op: OpDef) -> list[Rule]:
     return [*_elementwise_rules, *specific] if op.elementwise else specific
 
 
-def simplify(roots: Sequence[Expr]) -> list[Expr]:
-    """Return equal expressions in normal form. What roots share stays shared.
+def simplify(roots: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:
+    """Return equal expressions in normal form. What roots share stays shared. `trace` hears of every rule that fires.
 
     >>> import symgrad as sg
     >>> x = sg.scalar("x")
     >>> print(*simplify([x * 2 * x, sg.log(1 + sg.exp(x))]), sep="; ")
     2*x**2; softplus(x)
     """
+    rewrite = rewrite_once if trace is None else partial(rewrite_once, trace=trace)
     result = list(roots)
     for _ in range(MOST_PASSES):
         if len(postorder(*result)) <= LARGEST_WHOLE:
-            return expand(result, rewrite_once)
+            return expand(result, rewrite)
         pieces, stand_ins = cut(result)
-        rewritten = expand(pieces, rewrite_once)
+        rewritten = expand(pieces, rewrite)
         result = join(rewritten, stand_ins)
         if all(piece.operands for piece in rewritten[: len(stand_ins)]):
             break

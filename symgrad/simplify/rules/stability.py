@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from symgrad.core.expr import Apply, Expr
-from symgrad.ops.arithmetic import div
+from symgrad.ops.arithmetic import add, div, sub
 from symgrad.ops.broadcasting import Axes, sum
-from symgrad.ops.exponential import exp, log, log1p, sigmoid, softplus, sqrt
+from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
+from symgrad.ops.hyperbolic import tanh
 from symgrad.ops.reduction import logsumexp, norm, softmax
+from symgrad.ops.shaping import index
 from symgrad.simplify.engine import rule
-from symgrad.simplify.normal import Product, build_product, collect, factorise
+from symgrad.simplify.normal import Product, Term, build_product, collect, factorise
+from symgrad.simplify.shapes import ZERO, fit
 
 
 def _one_plus(x: Expr) -> Expr | None:
@@ -54,6 +57,80 @@ def log_sum_exp(node: Apply) -> Expr | None:
 
 
 @rule(log)
+def log_of_exponentials(node: Apply) -> Expr | None:
+    """log(exp(x)*y) is x + log(y), and log(1/y) is -log(y)."""
+    product = factorise(node.operands[0])
+    exponents = {b: e for b, e in product.powers.items() if isinstance(b, Apply) and b.op is exp and e == int(e)}
+    rest = {b: e for b, e in product.powers.items() if b not in exponents}
+    if not exponents and not (rest and product.coefficient == 1 and all(e < 0 for e in rest.values())):
+        return None
+    total: Expr = fit(ZERO, node.shape)
+    for power, exponent in exponents.items():
+        total = total + build_product(Product(exponent, {power.operands[0]: 1}), power.shape)
+    if not rest:
+        return total if product.coefficient == 1 else total + log(build_product(Product(product.coefficient, {}), ()))
+    if product.coefficient == 1 and all(e < 0 for e in rest.values()):
+        inverse = Product(1, {b: -e for b, e in rest.items()})
+        return total - log(build_product(inverse, node.operands[0].shape))
+    return total + log(build_product(Product(product.coefficient, rest), node.operands[0].shape))
+
+
+@rule(add, sub)
+def exp_minus_one(node: Apply) -> Expr | None:
+    """exp(x) - 1 is expm1(x), exact for small x."""
+    terms = collect(node)
+    one = terms.pop(frozenset(), None)
+    if one is None or len(terms) != 1 or one.coefficient not in (1, -1):
+        return None
+    (term,) = terms.values()
+    x = _operand_of(exp, next(iter(term.powers)))
+    if x is None or list(term.powers.values()) != [1] or term.coefficient != -one.coefficient:
+        return None
+    return fit(expm1(x) if term.coefficient == 1 else -expm1(x), node.shape)
+
+
+@rule(div)
+def hyperbolic_tangent(node: Apply) -> Expr | None:
+    """(exp(x) - exp(-x))/(exp(x) + exp(-x)) is tanh(x)."""
+    product = factorise(node)
+    for base, exponent in product.powers.items():
+        x = _difference_of_exponentials(base, 1) if exponent == -1 else None
+        if x is None:
+            continue
+        for other, power in product.powers.items():
+            y = _difference_of_exponentials(other, -1) if power == 1 and other.shape == base.shape else None
+            if y is x or (y is not None and _negated(y) is x):
+                rest = {b: e for b, e in product.powers.items() if b not in (base, other)}
+                return build_product(Product(product.coefficient, {tanh(y): 1, **rest}), node.shape)
+    return None
+
+
+def _negated(x: Expr) -> Expr:
+    """Return -x as a product in normal form."""
+    product = factorise(x)
+    return build_product(Product(-product.coefficient, product.powers), x.shape)
+
+
+def _difference_of_exponentials(x: Expr, sign: int) -> Expr | None:
+    """Return u when x is exp(u) + sign*exp(-u)."""
+    terms = list(collect(x).values())
+    if len(terms) != 2 or any(list(term.powers.values()) != [1] for term in terms):
+        return None
+    first, second = sorted(terms, key=_negative)
+    u, v = (_operand_of(exp, next(iter(term.powers))) for term in (first, second))
+    if u is None or v is None or first.coefficient != 1 or second.coefficient != sign:
+        return None
+    return u if _negated(u) is v and u.shape == x.shape else None
+
+
+def _negative(term: Term) -> tuple[bool, bool]:
+    """Put exp(u) before -exp(v), and exp(u) before exp(-u)."""
+    (power,) = term.powers
+    inner = _operand_of(exp, power)
+    return term.coefficient < 0, inner is not None and factorise(inner).coefficient < 0
+
+
+@rule(log)
 def log_sigmoid(node: Apply) -> Expr | None:
     """log(sigmoid(x)) is -softplus(-x)."""
     x = _operand_of(sigmoid, node.operands[0])
@@ -62,8 +139,10 @@ def log_sigmoid(node: Apply) -> Expr | None:
 
 @rule(log)
 def log_softmax(node: Apply) -> Expr | None:
-    """log(softmax(x)) is x - logsumexp(x), finite where softmax underflows."""
+    """log(softmax(x)) is x - logsumexp(x), finite where softmax underflows; so is log(softmax(x)[i])."""
     (inner,) = node.operands
+    if isinstance(inner, Apply) and inner.op is index and _operand_of(softmax, inner.operands[0]) is not None:
+        return inner.op.make((log(inner.operands[0]),), inner.params)
     x = _operand_of(softmax, inner)
     if x is None or not isinstance(inner, Apply):
         return None
