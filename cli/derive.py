@@ -10,15 +10,26 @@ import symgrad as sg
 
 from .checking import check_all
 from .display import Segment, show
-from .evaluation import Derivation, Evaluation, derive, evaluate
+from .evaluation import Derivation, derive, evaluate
 from .options import formula_options
-from .presentation import as_json, latex_lines, report_line, text_lines, value_lines
+from .presentation import (
+    as_json,
+    latex_lines,
+    layout_lines,
+    mathml_lines,
+    report_line,
+    step_lines,
+    text_lines,
+    value_lines,
+)
 from .problem import read_problem
 from .progress import Working
 from .python_module import python_lines
 
-_LINES = {"text": text_lines, "latex": latex_lines, "python": python_lines}
-_COMMENTS = {"text": "", "latex": "% ", "python": "# "}
+_LINES = {"text": text_lines, "latex": latex_lines, "python": python_lines, "mathml": mathml_lines}
+# what stands before and behind a line that is no part of the result
+_COMMENTS = {"text": ("", ""), "latex": ("% ", ""), "python": ("# ", ""), "mathml": ("<!-- ", " -->")}
+_RESULT = ("", "")
 
 
 @click.command("derive", epilog='Example: symgrad derive "sum((X @ w - y)**2) + lam*sum(w**2)" --wrt w')
@@ -26,13 +37,24 @@ _COMMENTS = {"text": "", "latex": "% ", "python": "# "}
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["text", "latex", "python", "json"]),
+    type=click.Choice(["text", "latex", "python", "json", "mathml"]),
     default="text",
     show_default=True,
     help="How to write the result.",
 )
 @click.option("--verify/--no-verify", "wanted", default=True, help="Check the derivative (the default), or do not.")
 @click.option("--hessian", is_flag=True, help="Second derivatives too.")
+@click.option(
+    "--steps", "wants_steps", is_flag=True, help="First derivatives step by step: every rule that was applied."
+)
+@click.option(
+    "--layout",
+    type=click.Choice([layout.value for layout in sg.Layout]),
+    default=sg.Layout.DEFAULT.value,
+    show_default=True,
+    help="Shape of first derivatives: output axes then input axes; rows (numerator) or columns (denominator) for "
+    "gradients; vec(output) by vec(input), columns stacked.",
+)
 def command(
     text: str | None,
     file: str | None,
@@ -43,6 +65,8 @@ def command(
     style: str,
     wanted: bool,
     hessian: bool,
+    layout: str,
+    wants_steps: bool,
 ) -> int:
     """Print the derivative of the formula EXPR (- reads it from standard input) and check it.
 
@@ -53,10 +77,13 @@ def command(
     """
     problem = read_problem(text, file, wrt, shapes, at, data)
     with Working("differentiating"):
-        derivation = derive(problem, hessian)
+        derivation = derive(problem, hessian, sg.Layout(layout))
+    steps = sg.steps(problem.formula, list(problem.wrt)) if wants_steps else []
     lines = _LINES.get(style)
     if lines is not None:
-        _show_all(lines(derivation), "")
+        _show_all(step_lines(steps), _COMMENTS[style])
+        _show_all(lines(derivation), _RESULT)
+        _show_all(layout_lines(derivation), _COMMENTS[style])
     evaluation = None
     if problem.values:
         with Working("compiling"):
@@ -64,7 +91,10 @@ def command(
         if lines is not None:
             _show_all(value_lines(derivation, evaluation), _COMMENTS[style])
     reports, unverified = _verify(derivation) if wanted else ({}, None)
-    _show_reports(derivation, evaluation, reports, unverified, style)
+    if style == "json":
+        show((as_json(derivation, evaluation, reports, unverified, steps), ""))
+    else:
+        _show_reports(reports, unverified, style)
     return int(any(report.verdict.value == "FAIL" for report in reports.values()))
 
 
@@ -76,21 +106,14 @@ def _verify(derivation: Derivation) -> tuple[Mapping[str, sg.Report], str | None
         return {}, error.message
 
 
-def _show_reports(
-    derivation: Derivation,
-    evaluation: Evaluation | None,
-    reports: Mapping[str, sg.Report],
-    unverified: str | None,
-    style: str,
-) -> None:
-    if style == "json":
-        show((as_json(derivation, evaluation, reports, unverified), ""))
-        return
+def _show_reports(reports: Mapping[str, sg.Report], unverified: str | None, style: str) -> None:
     _show_all((report_line(report, label) for label, report in reports.items()), _COMMENTS[style])
     if unverified is not None:
-        show((f"{_COMMENTS[style]}not verified: {unverified}", "yellow"))
+        _show_all([[(f"not verified: {unverified}", "yellow")]], _COMMENTS[style])
 
 
-def _show_all(lines: Iterable[Sequence[Segment]], comment: str) -> None:
+def _show_all(lines: Iterable[Sequence[Segment]], comment: tuple[str, str]) -> None:
+    before, behind = comment
     for segments in lines:
-        show((comment, ""), *((text.replace("\n", "\n" + comment), style) for text, style in segments))
+        inside = [(text.replace("\n", f"{behind}\n{before}"), style) for text, style in segments]
+        show((before, ""), *inside, (behind, ""))

@@ -1,10 +1,12 @@
-"""How derivations, numbers and reports are written: as text, LaTeX, a Python module, JSON."""
+"""How derivations, numbers and reports are written: as text, LaTeX, MathML, JSON."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,14 @@ import numpy as np
 import symgrad as sg
 from symgrad.core.dims import Size, shape_text
 from symgrad.syntax import formula as formula_text
-from symgrad.syntax import signature
+from symgrad.syntax import latex_to_mathml, signature
 
 from .display import Segment
 from .evaluation import Derivation, Evaluation
 from .literals import Array
 
 _STATEMENT = "; "
+_STEPS_SHOWN = 40  # of one stage
 _PRINTED_IN_FULL = 20  # numbers in an array
 _VERDICT_STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
@@ -39,6 +42,12 @@ def text_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
             yield [("    where ", "dim"), (definition, "")]
 
 
+def layout_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
+    """Yield the line that says how the derivatives are laid out, where one could be taken for another."""
+    if derivation.layout_matters():
+        yield [("layout ", "dim"), (derivation.layout.description, "dim")]
+
+
 def value_lines(derivation: Derivation, evaluation: Evaluation) -> Iterator[Sequence[Segment]]:
     """Yield the numbers at the point, large arrays abbreviated."""
     name = function_name(derivation)
@@ -54,11 +63,17 @@ def latex_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
     """Yield one equation a line."""
     name, inputs = function_name(derivation), derivation.formula.inputs
     yield [(f"{name} = {derivation.formula.latex()}", "")]
-    for wrt, expr in derivation.derivatives.items():
+    for wrt, expr in derivation.arranged.items():
         yield [(rf"\frac{{\partial {name}}}{{\partial {inputs[wrt].latex()}}} = {expr.latex()}", "")]
     for (a, b), expr in derivation.second.items():
         below = rf"\partial {inputs[a].latex()} \, \partial {inputs[b].latex()}"
         yield [(rf"\frac{{\partial^2 {name}}}{{{below}}} = {expr.latex()}", "")]
+
+
+def mathml_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
+    """Yield one `math` element a line."""
+    for segments in latex_lines(derivation):
+        yield [(latex_to_mathml(text), style) for text, style in segments]
 
 
 def report_line(report: sg.Report, label: str = "") -> Sequence[Segment]:
@@ -67,19 +82,37 @@ def report_line(report: sg.Report, label: str = "") -> Sequence[Segment]:
     return [(prefix, ""), (report.summary(), _VERDICT_STYLES[report.verdict.value])]
 
 
+def step_lines(steps: Sequence[sg.Step]) -> Iterator[Sequence[Segment]]:
+    """Yield the steps under titles, numbered; of a long stage the first ones and how many there are beside them."""
+    number = count(1)
+    for stage, group in groupby(steps, key=attrgetter("stage")):
+        members = list(group)
+        yield [(stage.value, "bold")]
+        for step in members[:_STEPS_SHOWN]:
+            title, *details = str(step).splitlines()
+            yield [(f"{next(number):4}. ", "dim"), (title, "cyan")]
+            yield from ([(f"  {line}", "")] for line in details)
+        if len(members) > _STEPS_SHOWN:
+            yield [(f"      ... and {len(members) - _STEPS_SHOWN} more", "dim")]
+
+
 def as_json(
     derivation: Derivation,
     evaluation: Evaluation | None,
     reports: Mapping[str, sg.Report],
     unverified: str | None,
+    steps: Sequence[sg.Step] = (),
 ) -> str:
     """Return all of it as one JSON document; numbers that are not finite are strings."""
     document: dict[str, Any] = {
         "signature": signature(derivation.formula),
         "inputs": {name: _json_shape(node.shape) for name, node in derivation.formula.inputs.items()},
         "formula": _json_expression(derivation.formula),
-        "derivatives": {name: _json_expression(expr) for name, expr in derivation.derivatives.items()},
+        "derivatives": {name: _json_expression(expr) for name, expr in derivation.arranged.items()},
+        "layout": derivation.layout.value,
     }
+    if steps:
+        document["steps"] = [_json_step(step) for step in steps]
     if derivation.second:
         document["second_derivatives"] = [
             {"wrt": list(pair), **_json_expression(expr)} for pair, expr in derivation.second.items()
@@ -102,7 +135,7 @@ def as_json(
 def _labelled(derivation: Derivation) -> Iterator[tuple[str, sg.Expr]]:
     name = function_name(derivation)
     yield name, derivation.formula
-    for wrt, expr in derivation.derivatives.items():
+    for wrt, expr in derivation.arranged.items():
         yield f"d{name}/d{wrt}", expr
     for pair, expr in derivation.second.items():
         yield _second_label(name, pair), expr
@@ -130,6 +163,17 @@ def _array_text(array: Array, indent: int) -> str:
 
 def _json_expression(expr: sg.Expr) -> dict[str, Any]:
     return {"text": formula_text(expr), "latex": expr.latex(), "shape": _json_shape(expr.shape)}
+
+
+def _json_step(step: sg.Step) -> dict[str, Any]:
+    document: dict[str, Any] = {"stage": step.stage.name.lower(), "rule": step.rule, "reason": step.reason}
+    document["before"] = formula_text(step.before)
+    if step.after is not None:
+        document["after"] = formula_text(step.after)
+    if step.cotangent is not None:
+        document["cotangent"] = formula_text(step.cotangent)
+        document["shares"] = [{"to": formula_text(a), "share": formula_text(b)} for a, b in step.shares]
+    return document
 
 
 def _json_shape(shape: Sequence[Size]) -> list[int | str]:

@@ -36,7 +36,7 @@ def python_module(derivation: Derivation) -> str:
 def _functions(derivation: Derivation) -> Iterator[tuple[str, sg.Expr]]:
     name = function_name(derivation)
     yield name, derivation.formula
-    for wrt, expr in derivation.derivatives.items():
+    for wrt, expr in derivation.arranged.items():
         yield f"d{name}_d{wrt}", expr
     for (first, second), expr in derivation.second.items():
         yield f"d2{name}_d{first}_d{second}", expr

@@ -7,7 +7,7 @@ import symgrad as sg
 
 loss = sg.parse("f(X[m,n], w[n], b, y[m], lam) = sum(softplus(-y*(X @ w + b))) + lam/2*sum(w**2)")
 for name, gradient in sg.grad(loss, ["w", "b"]).items():
-    print(f"df/d{name} = {gradient}")
+    print(f"df/d{name} = {gradient.formula()}")
 print(sg.verify(loss, wrt=["w", "b"]).summary())
 
 rng = np.random.default_rng(0)

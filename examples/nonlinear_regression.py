@@ -13,7 +13,7 @@ y = np.array([10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.
 
 residuals = sg.parse("f(b1, b2, x[n], y[n]) = y - b1*(1 - exp(-b2*x))")
 for name, slope in sg.jacobian(residuals, ["b1", "b2"]).items():
-    print(f"dr/d{name} = {slope}")
+    print(f"dr/d{name} = {slope.formula()}")
 kernel = sg.compile(residuals, wrt=["b1", "b2"])
 
 

@@ -16,6 +16,7 @@ from symgrad.api import (
     matrix,
     parse,
     scalar,
+    steps,
     tensor,
     value_and_grad,
     vector,
@@ -25,6 +26,7 @@ from symgrad.api import (
 from symgrad.backends.kernel import Kernel
 from symgrad.core.dims import Dim
 from symgrad.core.expr import Expr, Input
+from symgrad.diff.layout import Layout
 from symgrad.errors import (
     FormulaSyntaxError,
     InvalidValueError,
@@ -44,8 +46,14 @@ from symgrad.ops.hyperbolic import cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
 from symgrad.ops.linalg.cholesky import cholesky
 from symgrad.ops.linalg.determinant import det, logdet
+from symgrad.ops.linalg.eigen import eigenvectors, eigh, eigvalsh
 from symgrad.ops.linalg.inverse import inv, solve
-from symgrad.ops.linalg.triangle import tril
+from symgrad.ops.linalg.matrixpower import matrix_power
+from symgrad.ops.linalg.products import cross, kron
+from symgrad.ops.linalg.pseudoinverse import pinv
+from symgrad.ops.linalg.singular import nuclear_norm, spectral_norm, svd, svdvals
+from symgrad.ops.linalg.triangle import tril, triu
+from symgrad.ops.norms import norm_inf, normp
 from symgrad.ops.piecewise import absolute as abs
 from symgrad.ops.piecewise import (
     clip,
@@ -63,6 +71,7 @@ from symgrad.ops.piecewise import (
 )
 from symgrad.ops.power import hypot, power
 from symgrad.ops.reduction import logsumexp, max, mean, min, norm, norm1, prod, softmax, unit
+from symgrad.ops.scans import cumprod, cumsum, recurrence
 from symgrad.ops.shaping import diag, diagonal, reshape, scatter, transpose
 from symgrad.ops.special import (
     beta,
@@ -84,6 +93,7 @@ from symgrad.ops.special import (
     zetac,
 )
 from symgrad.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
+from symgrad.steps import Step
 from symgrad.syntax import Limits
 from symgrad.verification import Report
 
@@ -97,12 +107,14 @@ __all__ = [
     "Input",
     "InvalidValueError",
     "Kernel",
+    "Layout",
     "LimitError",
     "Limits",
     "OperandError",
     "Report",
     "ShapeError",
     "Span",
+    "Step",
     "SymgradError",
     "UnknownNameError",
     "__version__",
@@ -127,12 +139,18 @@ __all__ = [
     "compile",
     "cos",
     "cosh",
+    "cross",
+    "cumprod",
+    "cumsum",
     "det",
     "diag",
     "diagonal",
     "digamma",
     "dot",
     "e",
+    "eigenvectors",
+    "eigh",
+    "eigvalsh",
     "equal",
     "erf",
     "erfc",
@@ -158,6 +176,7 @@ __all__ = [
     "inv",
     "jacobian",
     "jvp",
+    "kron",
     "lambertw",
     "less",
     "less_equal",
@@ -169,6 +188,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "matrix",
+    "matrix_power",
     "max",
     "maximum",
     "mean",
@@ -176,14 +196,19 @@ __all__ = [
     "minimum",
     "norm",
     "norm1",
+    "norm_inf",
+    "normp",
     "not_equal",
+    "nuclear_norm",
     "ones",
     "outer",
     "parse",
     "pi",
+    "pinv",
     "polygamma",
     "power",
     "prod",
+    "recurrence",
     "relu",
     "reshape",
     "scalar",
@@ -196,14 +221,19 @@ __all__ = [
     "softmax",
     "softplus",
     "solve",
+    "spectral_norm",
     "sqrt",
+    "steps",
     "sum",
+    "svd",
+    "svdvals",
     "tan",
     "tanh",
     "tensor",
     "trace",
     "transpose",
     "tril",
+    "triu",
     "unit",
     "value_and_grad",
     "vector",

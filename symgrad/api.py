@@ -12,11 +12,13 @@ from symgrad.backends.partition import fresh
 from symgrad.core.dims import Dim, Shape, Size, named, shape_text
 from symgrad.core.expr import Expr, Input, as_expr
 from symgrad.diff import jacobian as derivative
+from symgrad.diff.layout import Layout, arrange, read_layout
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
 from symgrad.errors import OperandError, ShapeError, UnknownNameError
 from symgrad.ops import sympy_bridge
 from symgrad.simplify import simplify, textbook
+from symgrad.steps import Step, derivation_steps
 from symgrad.syntax import Limits
 from symgrad.verification import Report
 from symgrad.verification import verify as _verify
@@ -106,15 +108,21 @@ def grad(formula: Formula, wrt: Wrt | None = None) -> Any:
     return jacobian(_need_scalar(as_formula(formula)), wrt)
 
 
-def jacobian(formula: Formula, wrt: Wrt | None = None) -> Any:
+def jacobian(formula: Formula, wrt: Wrt | None = None, layout: Layout | str = Layout.DEFAULT) -> Any:
     """Return the derivative of shape `formula.shape + input.shape`; a dict when several names are given.
 
-    >>> print(jacobian("A @ x", "x"))
-    A
+    `layout` is one of "default", "numerator", "denominator" and "vec"; `Layout` says what they are.
+    InvalidValueError for another.
+
+    >>> print(jacobian("exp(A @ x)", "x"))
+    diag(exp(A @ x)) @ A
+    >>> print(jacobian("A @ X @ B", "X", layout="vec"))
+    f(B[k,p], A[m,n]) = kron(B.T, A)
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
-    return _label(wrt, nodes, _derive(output, nodes))
+    convention = layout if isinstance(layout, Layout) else read_layout(layout)
+    return _label(wrt, nodes, _derive(output, nodes, convention))
 
 
 def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
@@ -156,6 +164,24 @@ def hvp(formula: Formula, wrt: Wrt | None = None, direction: Mapping[Name, Formu
     (stable,) = simplify([output])
     slopes = simplify(derivative.jacobian(stable, nodes))
     return _label(wrt, nodes, textbook(simplify([push_forward(slope, tangents) for slope in slopes])))
+
+
+def steps(formula: Formula, wrt: Wrt | None = None) -> list[Step]:
+    """Return how `jacobian` (or `grad`) comes to its result, one record for each rule that was applied.
+
+    First the formula is rewritten, then come the nodes of the reverse sweep, the rewriting of what it gave, and the
+    result for each input, in the default layout. `print(step)` shows one.
+
+    >>> for step in steps("x.T @ x", "x"):
+    ...     print(step.stage.name, step.rule)
+    SWEEP matmul
+    SWEEP input
+    REWRITING product_normal_form
+    REWRITING sum_normal_form
+    NOTATION textbook
+    """
+    output = as_formula(formula)
+    return derivation_steps(output, _resolve(output, wrt))
 
 
 def value_and_grad(formula: Formula, wrt: Wrt | None = None) -> tuple[Expr, Any]:
@@ -334,10 +360,13 @@ def _new_tangents(output: Expr, nodes: list[Input]) -> dict[Expr, Expr]:
     return {node: Input(fresh(f"{node.name}_dot", taken), node.shape) for node in nodes}
 
 
-def _derive(output: Expr, nodes: list[Input]) -> list[Expr]:
+def _derive(output: Expr, nodes: list[Input], layout: Layout = Layout.DEFAULT) -> list[Expr]:
     """Return the derivatives in textbook form: of the stable form of the output, so that they are stable too."""
     (stable,) = simplify([output])
-    return textbook(simplify(derivative.jacobian(stable, nodes)))
+    results = simplify(derivative.jacobian(stable, nodes))
+    if layout is not Layout.DEFAULT:
+        results = simplify([arrange(each, output.ndim, layout) for each in results])
+    return textbook(results)
 
 
 def _label(wrt: Wrt | None, nodes: list[Input], results: list[Expr]) -> Any:

@@ -122,7 +122,7 @@ def _array_nodes(op: OpDef) -> Iterator[Apply]:
 
 
 def _written_shapes(op: OpDef) -> list[Shape]:
-    """Return the shapes that the signature of an op has in numbers, with and without a stack of them; () for scalars."""
+    """Return the shapes that the signature of an op has in numbers, also stacked; () for scalars."""
     alternatives = read_signature(op.signature) if op.signature else ()
     cores = dict.fromkeys(core for alternative in alternatives for core in alternative.operands)
     shapes = [tuple(map(int, core)) for core in cores if all(letter.isdigit() for letter in core)]
@@ -274,6 +274,8 @@ def special(op: OpDef) -> bool:
 
 def into(x: Expr, domain: Domain, bounded: bool = False) -> Expr:
     """Map an operand into the domain, well away from its ends; a number that lies in it is kept."""
+    if isinstance(domain, MatrixDomain) and domain.condition == "symmetric part":  # eigenvalues far from each other
+        return 4 * sg.diag(sg.cumsum(sg.ones(x.shape[-1]))) + sg.sin(x) / 2
     if isinstance(domain, MatrixDomain):
         return x @ sg.transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)) + sg.eye(x.shape[-1])
     if isinstance(x, Literal) and domain.low < x.value < domain.high:

@@ -270,3 +270,9 @@ def test_verify_reports() -> None:
 @pytest.mark.parametrize("text", ["digamma(x)", "besseli(-1, x)", "clip(x*y, y, cos(y))", "x**2/0.3"])
 def test_what_verification_once_refused(text: str) -> None:
     assert sg.verify(text).passed
+
+
+def test_formula_is_the_text_without_the_signature() -> None:
+    gradient = sg.grad("f(x[n]) = sum(exp(x))", "x")
+    assert str(gradient) == "f(x[n]) = exp(x)"
+    assert gradient.formula() == "exp(x)"

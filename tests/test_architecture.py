@@ -15,7 +15,7 @@ LAYERS = [
     {"symgrad.core"},
     {"symgrad.ops"},
     {"symgrad.syntax", "symgrad.diff", "symgrad.simplify", "symgrad.lowering"},
-    {"symgrad.backends"},
+    {"symgrad.backends", "symgrad.steps"},
     {"symgrad.verification"},
     {"symgrad.report"},
     {"symgrad.api"},

@@ -63,3 +63,14 @@ def test_a_long_text() -> None:
     f = sg.parse(text)
     assert sg.parse(str(f)) is f
     assert set(sg.grad(f)) == {f"x{k}" for k in range(7)}
+
+
+def nodes_of_gradients(matrices: int) -> int:
+    product = sg.matrix("A0", "n", "n")
+    for i in range(1, matrices):
+        product = product @ sg.matrix(f"A{i}", "n", "n")
+    return len(postorder(*sg.grad(sg.trace(product)).values()))
+
+
+def test_the_gradient_of_a_product_grows_like_the_product() -> None:
+    assert nodes_of_gradients(400) < 2.1 * nodes_of_gradients(200)

@@ -36,14 +36,20 @@ POSITIVE = Interval(low=0.0)
 NONNEGATIVE = Interval(low=0.0, closed_low=True)
 
 
+_CONDITIONS = {"spd": "symmetric positive definite", "symmetric part": "all A; only (A + A.T)/2 counts"}
+
+
 @dataclass(frozen=True, slots=True)
 class MatrixDomain:
-    """A condition on a square matrix operand: `invertible` or `spd` (symmetric positive definite)."""
+    """A condition on a matrix operand: `invertible`, `spd` (symmetric positive definite) or `independent columns`.
+
+    `symmetric part` is none: it says that the op reads (A + A.T)/2.
+    """
 
     condition: str
 
     def __str__(self) -> str:
-        return {"invertible": "invertible", "spd": "symmetric positive definite"}[self.condition]
+        return _CONDITIONS.get(self.condition, self.condition)
 
 
 Domain: TypeAlias = Interval | MatrixDomain

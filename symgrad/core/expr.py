@@ -138,9 +138,17 @@ class Expr:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shape_text(self.shape)}: {self}>"
 
+    def formula(self) -> str:
+        """Return the expression for reading: `str` without the signature that tells the shapes of the inputs."""
+        return self.presenters["formula"](self)
+
     def latex(self) -> str:
         """Return the expression in LaTeX."""
         return self.presenters["latex"](self)
+
+    def mathml(self) -> str:
+        """Return the expression as a `math` element of presentation MathML."""
+        return self.presenters["mathml"](self)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"

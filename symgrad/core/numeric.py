@@ -124,15 +124,33 @@ class BandMask:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrence:
+    """z[0] = initial, z[i+1] = a[i]*z[i] + b[i] along `axis` of the result, from its end when `reverse`.
+
+    The two operands broadcast to the shape of the result.
+    """
+
+    axis: int
+    reverse: bool
+    initial: float
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """NumPy's matmul: vectors, matrices and leading batch axes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A dense linear-algebra routine on the last two axes, by its name: cholesky, inv, det, logdet, solve."""
+    """A dense linear-algebra routine on the last two axes, by its name: cholesky, inv, det, logdet, solve, eigh, svd.
+
+    A `rectangular` one takes a matrix that need not be square and is told its number of rows.
+    """
 
     name: str
+    rectangular: bool = False
 
 
-ArrayKernel: TypeAlias = Gather | Scatter | Reshape | Fill | SizeValue | Reduce | BandMask | Contract | Routine
+ArrayKernel: TypeAlias = (
+    Gather | Scatter | Reshape | Fill | SizeValue | Reduce | BandMask | Recurrence | Contract | Routine
+)

@@ -48,6 +48,11 @@ class Alternative:
     result: tuple[str, ...]
     batched: bool
 
+    @property
+    def fixed(self) -> dict[str, Size]:
+        """The sizes that are written as numbers, by how they are written."""
+        return {letter: int(letter) for core in self.operands for letter in core if letter.isdigit()}
+
     def accepts(self, ranks: Sequence[int]) -> bool:
         """Whether operands of these ranks fit. A vector beside a matrix has no batch axes: in `...(m,k),(k)->(m)`
         an array with two axes would be read as a stack of vectors, where NumPy sees a matrix."""
@@ -62,7 +67,7 @@ class Alternative:
 def read_signature(text: str) -> tuple[Alternative, ...]:
     """Read a gufunc signature with alternatives: `"(m,k),(k)->(m) | ...(m,k),(k,n)->(m,n)"`.
 
-    `...` in front of an alternative says that leading (batch) axes are allowed and broadcast.
+    `...` in front of an alternative says that leading (batch) axes are allowed and broadcast; a number is a size.
     """
     return tuple(_read_alternative(part.strip()) for part in text.split("|"))
 
@@ -94,7 +99,7 @@ def _read_alternative(text: str) -> Alternative:
 def _match(alternative: Alternative, shapes: Sequence[Shape]) -> Shape | None:
     if not alternative.accepts([len(shape) for shape in shapes]):
         return None
-    sizes: dict[str, Size] = {}
+    sizes = alternative.fixed
     batches: list[Shape] = []
     for core, shape in zip(alternative.operands, shapes, strict=True):
         split = len(shape) - len(core)

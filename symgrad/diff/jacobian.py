@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from symgrad.core.dims import Shape
 from symgrad.core.expr import Expr
 from symgrad.core.indexing import FULL, NewAxis
-from symgrad.diff.pullback import pull_back
+from symgrad.diff.pullback import Trace, pull_back
 from symgrad.ops.arithmetic import ONE
 from symgrad.ops.constants import eye
 
@@ -33,6 +33,6 @@ def identity_seed(shape: Shape) -> Expr:
     return seed
 
 
-def jacobian(output: Expr, wrt: Sequence[Expr]) -> list[Expr]:
+def jacobian(output: Expr, wrt: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:
     """Return, for each node of `wrt`, the derivative of shape `output.shape + node.shape`."""
-    return pull_back(output, identity_seed(output.shape), wrt)
+    return pull_back(output, identity_seed(output.shape), wrt, trace=trace)

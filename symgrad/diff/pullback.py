@@ -6,7 +6,8 @@ that of the value, because the derivative is built on the same interned DAG.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
+from typing import TypeAlias
 
 from symgrad.core.dims import Shape, shape_text
 from symgrad.core.expr import (
@@ -28,12 +29,17 @@ from symgrad.ops.constants import zeros
 
 ZERO = Literal(0)
 
+# A node, the cotangent that arrived at it, and (operand, its share) for each operand it was passed to.
+Trace: TypeAlias = Callable[[Apply, Expr, Sequence[tuple[Expr, Expr]]], None]
 
-def pull_back(output: Expr, cotangent: Expr, wrt: Sequence[Expr], *, stop: Container[Expr] = ()) -> list[Expr]:
+
+def pull_back(
+    output: Expr, cotangent: Expr, wrt: Sequence[Expr], *, stop: Container[Expr] = (), trace: Trace | None = None
+) -> list[Expr]:
     """Return, for each node of `wrt`, the cotangent that `cotangent` of `output` pulls back to.
 
     Shapes: `cotangent` has some batch axes and then the shape of `output`; each result has the same batch axes and
-    then the shape of its node. The sweep does not go below the nodes in `stop`.
+    then the shape of its node. The sweep does not go below the nodes in `stop`; `trace` hears of every node.
     Errors: ShapeError when the cotangent does not fit; OperandError for an op that has no derivative.
     """
     batch = cotangent.ndim - output.ndim
@@ -54,7 +60,10 @@ def pull_back(output: Expr, cotangent: Expr, wrt: Sequence[Expr], *, stop: Conta
         totals[node] = total
         if not isinstance(node, Apply) or node in stop:
             continue
-        for operand, share in _shares(node, total, active, batch):
+        shares = _shares(node, total, active, batch)
+        if trace is not None:
+            trace(node, total, shares)
+        for operand, share in shares:
             bars.setdefault(operand, []).append(_fit(share, front + operand.shape))
     return [totals[node] if node in totals else zero(front + node.shape) for node in wrt]
 

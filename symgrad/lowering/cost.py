@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symgrad.core.dims import Size, element_count, evaluate
-from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Loop, Matmul, Program, Statement
+from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement
 
 
 def operation_count(program: Program, sizes: Mapping[str, int]) -> int:
@@ -35,5 +35,7 @@ def _operations(statement: Statement) -> Size:
         case Call():
             n = statement.size
             return element_count(statement.batch) * (n * n * n + n * n * statement.columns * 2)
+        case Recur():
+            return element_count(statement.extents) * statement.length * 2
         case Fill():
             return 0

@@ -197,7 +197,7 @@ class Matmul:
 class Call:
     """A linear-algebra routine on contiguous n x n matrices; addresses run over the batch axes.
 
-    `columns` counts the right-hand sides of solve.
+    `columns` counts the right-hand sides of solve, and the rows of a matrix that is not square.
     """
 
     name: str
@@ -213,7 +213,24 @@ class Call:
         yield f"{self.name} {shape_text(self.batch)} {self.size} x {self.columns}: {self.result} = {operands}"
 
 
-Statement: TypeAlias = Loop | Fill | Matmul | Call
+@dataclass(frozen=True, slots=True)
+class Recur:
+    """c[0] = initial, c[i+1] = a[i]*c[i] + b[i]; addresses run over `extents`, then over the `length` of the axis."""
+
+    extents: Shape
+    length: Size
+    initial: float
+    a: Access
+    b: Access
+    c: Access
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        sizes = f"{shape_text(self.extents)} {self.length}"
+        yield f"recur {sizes}: {self.c} from {self.initial!r} = {self.a} * + {self.b}"
+
+
+Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +280,7 @@ def accesses(statement: Statement) -> tuple[list[Access], list[Access]]:
     match statement:
         case Loop(_, body, effects):
             return [item.source for item in body if isinstance(item, Load)], [e.target for e in effects]
-        case Matmul():
+        case Matmul() | Recur():
             return [statement.a, statement.b], [statement.c]
         case Call():
             return list(statement.operands), [statement.result]
@@ -302,5 +319,7 @@ def _statement_sizes(statements: tuple[Statement, ...]) -> Iterator[Size]:
                 yield from (*statement.batch, statement.rows, statement.inner, statement.columns)
             case Call():
                 yield from (*statement.batch, statement.size, statement.columns)
+            case Recur():
+                yield from (*statement.extents, statement.length)
             case Fill():
                 pass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
-from symgrad.core.numeric import Contract, Instruction, Reduce, Routine, Scatter
+from symgrad.core.numeric import Contract, Instruction, Recurrence, Reduce, Routine, Scatter
 from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
@@ -24,6 +24,7 @@ from symgrad.lowering.kernel_ir import (
     Load,
     Loop,
     Program,
+    Recur,
     Statement,
     Store,
 )
@@ -103,7 +104,7 @@ class _Lowering:
             if node not in self.schedule.stored:
                 continue
             stage, form = self.schedule.stage[node], self.schedule.forms.get(node)
-            if isinstance(form, Contract | Routine):
+            if isinstance(form, Contract | Routine | Recurrence):
                 groups[stage, 1, 0, position] = [node]
                 continue
             extents = loop_extents(self._loop_shape(node))
@@ -118,8 +119,10 @@ class _Lowering:
         match self.schedule.forms.get(group[0]):
             case Contract():
                 self._emit_product(group[0])
-            case Routine(name):
-                self._emit_routine(group[0], name)
+            case Routine() as form:
+                self._emit_routine(group[0], form)
+            case Recurrence() as form:
+                self._emit_recurrence(group[0], form)
             case _:
                 self._emit_loops(group)
         self.complete.update(group)
@@ -195,15 +198,21 @@ class _Lowering:
             raise AssertionError(f"{node!r} is needed as a whole before it is complete")
         return buffer
 
-    def _emit_routine(self, node: Expr, name: str) -> None:
+    def _emit_routine(self, node: Expr, form: Routine) -> None:
         matrix, *right = node.operands
         vector = bool(right) and right[0].ndim == 1
         batch = broadcast(*(x.shape[: x.ndim - (1 if x.ndim == 1 else 2)] for x in node.operands))
-        columns = right[0].shape[-1] if right and not vector else 1
+        columns = right[0].shape[-1] if right and not vector else matrix.shape[-2] if form.rectangular else 1
         operands = [self._batched(matrix, self._whole(matrix), 2, batch)]
         operands += [self._batched(x, self._whole(x), 1 if vector else 2, batch) for x in right]
         result = self._batched(node, self.memory[node], node.ndim - len(batch), batch)
-        self.statements.append(Call(name, batch, matrix.shape[-1], columns, tuple(operands), result))
+        self.statements.append(Call(form.name, batch, matrix.shape[-1], columns, tuple(operands), result))
+
+    def _emit_recurrence(self, node: Expr, form: Recurrence) -> None:
+        a, b = (Access(self._whole(x), _along_last(x.shape, node.shape, form)) for x in node.operands)
+        c = Access(self.memory[node], _along_last(node.shape, node.shape, form))
+        extents = node.shape[: form.axis] + node.shape[form.axis + 1 :]
+        self.statements.append(Recur(extents, node.shape[form.axis], form.initial, a, b, c))
 
     def _batched(self, node: Expr, buffer: int, core: int, batch: Shape) -> Access:
         front = node.shape[: node.ndim - core]
@@ -217,3 +226,13 @@ class _Lowering:
         source = self._complete_memory(node)
         assert source is not None
         self.statements.append(Loop(extents, (Load(Access(source, at)),), (Store(Access(target, at), 0),)))
+
+
+def _along_last(shape: Shape, result: Shape, form: Recurrence) -> Affine:
+    """Return the address of an operand over the axes of the result, that of the recurrence last and in its order."""
+    kept = tuple(0 if size == 1 else stride for size, stride in zip(shape, row_major(shape), strict=True))
+    strides = (0,) * (len(result) - len(shape)) + kept
+    step, others = strides[form.axis], strides[: form.axis] + strides[form.axis + 1 :]
+    if form.reverse:
+        return Affine((result[form.axis] - 1) * step, (*others, -step))
+    return Affine(0, (*others, step))

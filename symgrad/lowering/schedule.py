@@ -18,6 +18,7 @@ from symgrad.core.numeric import (
     Instruction,
     IntegerPower,
     Libm,
+    Recurrence,
     Reduce,
     Reshape,
     Routine,
@@ -79,7 +80,7 @@ def _role(node: Expr, forms: dict[Expr, NumericForm]) -> Role:
     match forms[node]:
         case Fill() | SizeValue():
             return Role.CONSTANT
-        case Reduce() | Contract() | Routine() | Scatter():
+        case Reduce() | Contract() | Routine() | Scatter() | Recurrence():
             return Role.BARRIER
         case Reshape():
             return Role.INLINE if only_moves_ones(node.operands[0].shape, node.shape) else Role.ALIAS
@@ -158,7 +159,8 @@ class _Planner:
         return stage
 
     def _needs_memory(self, user: Expr) -> bool:
-        return self.schedule.roles[user] is Role.ALIAS or isinstance(self.schedule.forms[user], Contract | Routine)
+        whole = isinstance(self.schedule.forms[user], Contract | Routine | Recurrence)
+        return whole or self.schedule.roles[user] is Role.ALIAS
 
     def _reads_elsewhere(self, user: Expr) -> bool:
         return isinstance(self.schedule.forms[user], Gather | Scatter)

@@ -19,6 +19,7 @@ from symgrad.lowering.kernel_ir import (
     Loop,
     Matmul,
     Program,
+    Recur,
     Statement,
     accesses,
 )
@@ -64,6 +65,9 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
             _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
         case Matmul():
             _check_rank((statement.a, statement.b, statement.c), len(statement.batch) + 2, where)
+        case Recur():
+            _check_rank((statement.a, statement.b, statement.c), len(statement.extents) + 1, where)
+            _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
         case Call():
             _check_rank((*statement.operands, statement.result), len(statement.batch), where)
         case Fill():

@@ -196,6 +196,17 @@ def outer(_node: Apply, a: Any, b: Any) -> Any:
     return a * b.T
 
 
+def kron(_node: Apply, a: Any, b: Any) -> Any:
+    from sympy.matrices.expressions.kronecker import KroneckerProduct
+
+    return KroneckerProduct(a, b)
+
+
+def matrix_power(node: Apply, a: Any) -> Any:
+    (exponent,) = node.op.arguments(node).values()
+    return a**exponent
+
+
 def trace(_node: Apply, a: Any) -> Any:
     import sympy
 

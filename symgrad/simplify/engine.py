@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TypeAlias
 
 from symgrad.core.expr import Apply, Expr, OpDef, postorder
@@ -57,9 +57,10 @@ def rewrite_once(node: Apply, trace: Trace | None = None) -> Expr | None:
     return None
 
 
-def _rules_for(op: OpDef) -> list[Rule]:
-    specific = _rules.get(op, [])
-    return [*_elementwise_rules, *specific] if op.elementwise else specific
+@cache
+def _rules_for(op: OpDef) -> tuple[Rule, ...]:
+    specific = tuple(_rules.get(op, ()))
+    return (*_elementwise_rules, *specific) if op.elementwise else specific
 
 
 def simplify(roots: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:

@@ -134,6 +134,9 @@ def _times_power(factor: Number, value: int | float, exponent: Number) -> Number
     if exponent != int(exponent) or not -64 <= exponent <= 64 or (value == 0 and exponent < 0):
         return None
     whole = int(exponent)
+    if whole == 1 and isinstance(factor, int) and isinstance(value, int):
+        plain = factor * value
+        return plain if abs(plain) <= LARGEST_INTEGER else None
     if isinstance(factor, float) or isinstance(value, float):
         try:
             product = float(factor) * float(value) ** whole
@@ -185,7 +188,8 @@ def _join_roots(powers: Powers) -> Powers:
 
 def _in_order(factors: Iterable[Expr]) -> list[Expr]:
     """Scalars first, since `2*lam*w` costs one product an entry; among them constants, names, then the rest."""
-    return sorted(factors, key=_rank)
+    listed = list(factors)
+    return sorted(listed, key=_rank) if len(listed) > 1 else listed
 
 
 def _rank(x: Expr) -> tuple[bool, bool, bool, str]:

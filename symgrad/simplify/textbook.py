@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.core.expr import Apply, Expr
+from symgrad.core.expr import Apply, Expr, postorder
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.traversal import expand
 from symgrad.ops.arithmetic import mul
@@ -13,6 +13,7 @@ from symgrad.ops.constants import ones
 from symgrad.ops.contraction import matmul, outer
 from symgrad.ops.linalg.inverse import inv
 from symgrad.ops.shaping import Subscripts, diag, index, swap, transpose
+from symgrad.simplify.engine import LARGEST_WHOLE
 
 
 def textbook(roots: Sequence[Expr]) -> list[Expr]:
@@ -20,6 +21,8 @@ def textbook(roots: Sequence[Expr]) -> list[Expr]:
 
     `simplify` turns these back into the cheaper forms before a kernel is made.
     """
+    if len(postorder(*roots)) > LARGEST_WHOLE:
+        return list(roots)  # nobody reads it, and products of many matrices would take quadratic time
     return expand(roots, matrix_notation)
 
 
@@ -61,7 +64,7 @@ def _transposed_inverse(node: Apply) -> Expr | None:
 def _repeated_vector(node: Apply) -> Expr | None:
     (x,) = node.operands
     if x.shape == node.shape[1:]:
-        return outer(ones(node.shape[0]), x)
+        return x[None] if node.shape[0] == 1 else outer(ones(node.shape[0]), x)
     column = column_vector(x)
     return outer(column, ones(node.shape[1])) if column is not None and column.shape == node.shape[:1] else None
 

@@ -3,11 +3,24 @@
 from symgrad.core.expr import Expr
 from symgrad.syntax.latex import to_latex
 from symgrad.syntax.limits import Limits
+from symgrad.syntax.mathml import latex_to_mathml, to_mathml
 from symgrad.syntax.python_source import to_python
 from symgrad.syntax.reading import Shapes, parse
 from symgrad.syntax.structure import to_json
 from symgrad.syntax.text import formula, signature, to_text
 
-__all__ = ["Limits", "Shapes", "formula", "parse", "signature", "to_json", "to_latex", "to_python", "to_text"]
+__all__ = [
+    "Limits",
+    "Shapes",
+    "formula",
+    "latex_to_mathml",
+    "parse",
+    "signature",
+    "to_json",
+    "to_latex",
+    "to_mathml",
+    "to_python",
+    "to_text",
+]
 
-Expr.presenters.update(text=to_text, latex=to_latex, python=to_python)
+Expr.presenters.update(text=to_text, formula=formula, latex=to_latex, mathml=to_mathml, python=to_python)

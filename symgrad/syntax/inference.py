@@ -123,7 +123,7 @@ class _Unifier:
         return None
 
     def apply_alternative(self, alternative: Alternative, shapes: list[Shape]) -> Shape:
-        letters: dict[str, Size] = {}
+        letters = alternative.fixed
         fronts: list[Shape] = []
         for core, shape in zip(alternative.operands, shapes, strict=True):
             split = len(shape) - len(core)

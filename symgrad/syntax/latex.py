@@ -10,6 +10,7 @@ from symgrad.core.dims import Dim, Shape
 from symgrad.core.expr import Apply, Expr, Input, Literal, ParameterKind
 from symgrad.core.indexing import index_text
 from symgrad.core.notation import (
+    ADDITIVE,
     ATOM,
     COMPARISON,
     MULTIPLICATIVE,
@@ -36,6 +37,8 @@ _GREEK = frozenset(
 _SHORT_GREEK = {"lam": "lambda", "eps": "varepsilon"}
 _RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _PLACEHOLDER = re.compile(r"\{([0-9])\}")
+_FILLED = re.compile(r"(?<!\\operatorname)\{([0-9]|[a-z])\}")  # an operand, or a parameter such as an exponent
+_OPERATOR = re.compile(r"\} \\[a-z]+ \{")  # {0} \otimes {1}
 _DELIMITED = re.compile(  # \left| {0} \right| or \sqrt{{{0}}}
     r"\\left(?:\\[a-zA-Z]+|[|(\[])\s*\{0\}\s*\\right(?:\\[a-zA-Z]+|[|)\]])\Z|\\[a-z]+\{\{\{0\}\}\}\Z"
 )
@@ -143,13 +146,17 @@ class _Writer:
         return ((left, MULTIPLICATIVE), sign, (right, _right_binding(right, binding))), MULTIPLICATIVE
 
     def template(self, node: Apply) -> tuple[Sequence[Piece], int]:
+        values = node.op.arguments(node)
         text = node.op.latex
         pieces: list[Piece] = []
         position = 0
-        for match in _PLACEHOLDER.finditer(text):
+        for match in _FILLED.finditer(text):
             before, after = text[: match.start()], text[match.end() :]
             pieces.append(_unescaped(text[position : match.start()]))
-            pieces.append((node.operands[int(match[1])], _placeholder_binding(before, after)))
+            if match[1].isdigit():
+                pieces.append((node.operands[int(match[1])], _placeholder_binding(before, after)))
+            else:
+                pieces.append(str(values[match[1]]))
             position = match.end()
         pieces.append(_unescaped(text[position:]))
         return pieces, _template_binding(text)
@@ -216,6 +223,8 @@ def _placeholder_binding(before: str, after: str) -> int:
 def _template_binding(text: str) -> int:
     if _DELIMITED.match(text):
         return ATOM
+    if _OPERATOR.search(text):
+        return ADDITIVE
     return MULTIPLICATIVE if " " in text.strip() else POWER
 
 

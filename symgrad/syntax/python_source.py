@@ -27,6 +27,7 @@ from symgrad.core.numeric import (
     Fill,
     Gather,
     Instruction,
+    Recurrence,
     Reduce,
     Reshape,
     Routine,
@@ -41,7 +42,7 @@ from symgrad.syntax.naming import fresh_names, index_names, used_names
 from symgrad.syntax.text import formula
 
 _ATOM = POSTFIX  # what stands before a subscript or as an operand of a power
-_RESERVED = ("np", "scipy", "float", "place", "f")
+_RESERVED = ("np", "scipy", "float", "place", "recurrence", "eigh", "svd", "f")
 _LONGEST_TERM = 24  # nodes on one line
 _LONGEST_FORMULA = 2_000
 _REDUCTIONS = {
@@ -59,13 +60,52 @@ def place(values, index, shape):
     return result
 
 '''
+_RECURRENCE = '''
+def recurrence(a, b, axis, start):
+    """Return z with z[0] = start and z[i + 1] = a[i]*z[i] + b[i] along an axis."""
+    a, b = (np.moveaxis(x, axis, 0) for x in np.broadcast_arrays(a, b))
+    result = np.empty(b.shape)
+    value = np.full(b.shape[1:], start)
+    for i in range(len(b)):
+        result[i] = value
+        value = a[i]*value + b[i]
+    return np.moveaxis(result, 0, axis)
+
+'''
+_EIGH = '''
+def eigh(a):
+    """Return the eigenvalues of (a + a.T)/2 in row 0, below them its eigenvectors, each with a sign of its own."""
+    values, vectors = np.linalg.eigh((a + np.swapaxes(a, -1, -2))/2)
+    if vectors.size:
+        sizes = np.abs(vectors)
+        leading = np.argmax(sizes >= 0.61*np.max(sizes, axis=-2, keepdims=True), axis=-2)[..., None, :]
+        vectors = vectors*np.where(np.take_along_axis(vectors, leading, axis=-2) < 0, -1, 1)
+    return np.concatenate([values[..., None, :], vectors], axis=-2)
+
+'''
+_SVD = '''
+def svd(a):
+    """Return the singular values of a tall matrix in row 0, below them the right and the left vectors as columns."""
+    left, values, right = np.linalg.svd(a, full_matrices=False)
+    right = np.swapaxes(right, -1, -2)
+    if right.size:
+        sizes = np.abs(right)
+        leading = np.argmax(sizes >= 0.61*np.max(sizes, axis=-2, keepdims=True), axis=-2)[..., None, :]
+        signs = np.where(np.take_along_axis(right, leading, axis=-2) < 0, -1, 1)
+        right, left = right*signs, left*signs
+    return np.concatenate([values[..., None, :], right, left], axis=-2)
+
+'''
 _ROUTINES = {
     "cholesky": ("np.linalg.cholesky(", ")"),
     "inv": ("np.linalg.inv(", ")"),
     "det": ("np.linalg.det(", ")"),
     "logdet": ("np.linalg.slogdet(", ")[1]"),
     "solve": ("np.linalg.solve(", ")"),
+    "eigh": ("eigh(", ")"),
+    "svd": ("svd(", ")"),
 }
+_DEFINITIONS = {"eigh": _EIGH, "svd": _SVD}  # of routines that NumPy has no function for
 
 
 def to_python(expr: Expr) -> str:
@@ -112,7 +152,7 @@ class _Source:
     named: dict[Expr, str] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     needed: dict[str, None] = field(default_factory=dict)  # sizes that the body uses
-    places: bool = False  # whether the body calls `place`
+    functions: dict[str, None] = field(default_factory=dict)  # definitions that the body calls
 
     def text(self) -> str:
         inputs = self.original.inputs
@@ -128,7 +168,7 @@ class _Source:
         converted = [f"{name} = np.asarray({name}, dtype=float)" for name in self.variables.values()]
         lines = [f'"""{self.title()}"""', *converted, *extents, *body]
         imports = "".join(f"import {module}\n" for module in sorted({"numpy as np", *self.modules}))
-        return f"{imports}\n{_PLACE if self.places else ''}\ndef f({parameters}):\n" + "".join(
+        return f"{imports}\n{''.join(self.functions)}\ndef f({parameters}):\n" + "".join(
             f"    {line}\n" for line in lines
         )
 
@@ -258,10 +298,13 @@ class _Source:
                 return (text if text.isidentifier() else f"({text})",)
             case BandMask(upper=upper):
                 return self.applied("np.tril", node, *([str(upper)] if upper else []))
+            case Recurrence() as form:
+                return self.recurrence(node, form)
             case Contract():
                 return self.applied("np.matmul", node)
             case Routine(name=name):
                 opening, closing = _ROUTINES[name]
+                self.functions.update(dict.fromkeys(filter(None, [_DEFINITIONS.get(name)])))
                 return (opening, *_separated(node.operands), closing)
             case Gather(index=index):
                 return self.gather(node, index)
@@ -281,6 +324,20 @@ class _Source:
     def reduction(self, node: Apply, function: str, axes: tuple[int, ...], keepdims: bool) -> Sequence[Piece]:
         more = [] if len(axes) == node.operands[0].ndim else [f"axis={axes[0] if len(axes) == 1 else axes}"]
         return self.applied(function, node, *more, *(["keepdims=True"] if keepdims else []))
+
+    def recurrence(self, node: Apply, form: Recurrence) -> Sequence[Piece]:
+        """From the end: forwards through the operands turned round, and the result turned back."""
+        self.functions[_RECURRENCE] = None
+        numbers = f", {form.axis}, {form.initial!r})"
+        if not form.reverse:
+            return ("recurrence(", *_separated(node.operands), numbers)
+        turned: list[Piece] = []
+        for operand in node.operands:
+            axis = form.axis - (node.ndim - operand.ndim)
+            flips = axis >= 0 and operand.shape[axis] != 1
+            turned += [", "] if turned else []
+            turned += ["np.flip(", (operand, 0), f", {axis})"] if flips else [(operand, 0)]
+        return ("np.flip(recurrence(", *turned, numbers, f", {form.axis})")
 
     def gather(self, node: Apply, index: tuple[Along, ...]) -> Sequence[Piece]:
         """A view that only moves, repeats or picks the diagonal of axes, as an einsum and a broadcast."""
@@ -304,8 +361,8 @@ class _Source:
         axes = [along.axis for along in index]
         (x,) = node.operands
         if len(set(axes)) < len(axes):  # the diagonal
-            return ((x, _ATOM), f"[..., None]*np.eye({self.size(node.shape[-1])})")
-        self.places = True
+            return ("(", (x, _ATOM), f"[..., None]*np.eye({self.size(node.shape[-1])}))")
+        self.functions[_PLACE] = None
         return ("place(", (x, 0), f", np.s_[{self.index(node) or '...'}], {self.shape(node.shape)})")
 
 

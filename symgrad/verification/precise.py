@@ -97,7 +97,9 @@ def directional_derivative(
         right, left = [(at(sign * step) - f_0) / (sign * step) for sign in (1, -1)]
         far_right, far_left = [(at(2 * sign * step) - f_0) / (2 * sign * step) for sign in (1, -1)]
         middle, far_middle = (right + left) / 2, (far_right + far_left) / 2
-        noise = centre.uncertainty * mpmath.mpf(10) ** (DIGITS - MORE_DIGITS) / step
+        # The largest over the entries: in one alone, two roundings may agree by chance and show no error.
+        largest = max(centre.uncertainty.flat, default=mpmath.mpf(0))
+        noise = largest * mpmath.mpf(10) ** (DIGITS - MORE_DIGITS) / step
         jump, far_jump = absolute(right - left), absolute(far_right - far_left)
         kinked = np.asarray((jump > 1000 * noise) & (far_jump < _KINK_RATIO * jump), dtype=bool)
         truncation = np.where(

@@ -220,6 +220,8 @@ def inside(domain: Domain, x: np.ndarray, margin: float = 0.0) -> np.ndarray:
     if domain.condition == "spd":
         eigenvalues = np.linalg.eigvalsh((x + np.swapaxes(x, -1, -2)) / 2)
         return np.asarray((eigenvalues[..., 0] > margin * eigenvalues[..., -1]).all())
+    if domain.condition == "symmetric part":
+        return np.asarray(True)
     condition = np.linalg.cond(np.asarray(x, float))
     return np.asarray((condition < (_WORST_CONDITION if margin else 1e12)).all())
 

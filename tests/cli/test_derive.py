@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import textwrap
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,81 @@ def test_the_readmes_python_runs(capsys):
     (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(source, {})
     assert capsys.readouterr().out.endswith("True\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "derivative", "layout"),
+    [
+        (
+            [],
+            "df/dX = A[:, None, :, None]*eye(k)[:, None]",
+            "layout default: the axes of the output, then those of the input",
+        ),
+        (["--layout", "vec"], "df/dX = kron(eye(k), A)    shape (k*m, k*n)", "layout vec: vec(output) by vec(input)"),
+    ],
+)
+def test_the_layout_of_a_jacobian_is_printed(run, options, derivative, layout):
+    result = run("derive", "A @ X", "--wrt", "X", "--no-verify", *options)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[2].startswith(derivative)
+    assert lines[3].startswith(layout)
+
+
+def test_values_are_laid_out_as_the_derivative(run):
+    formula = ["derive", "X @ w", "--wrt", "w", "--at", "X=[[1,2,3],[4,5,6]], w=[1,0,-1]", "--no-verify"]
+    assert "shape (3, 2)" in run(*formula, "--layout", "denominator").stdout.splitlines()[-1]
+    document = json.loads(run(*formula, "--layout", "denominator", "--format", "json").stdout)
+    assert document["layout"] == "denominator" and document["derivatives"]["w"]["shape"] == ["n", "m"]
+    assert document["at"]["derivatives"]["w"] == [[1, 4], [2, 5], [3, 6]]
+    assert "# layout denominator" in run(*formula, "--layout", "denominator", "--format", "python").stdout
+
+
+def test_a_gradient_of_the_default_layout_needs_no_word_on_it(run):
+    assert "layout" not in run("derive", "sum(x**2)", "--no-verify").stdout
+    assert "shape (1, n)\nlayout numerator" in run("derive", "sum(x**2)", "--no-verify", "--layout", "numerator").stdout
+
+
+def test_mathml_is_one_element_a_line_and_the_rest_are_comments(run):
+    result = run("derive", "x*t < 1", "--format", "mathml", "--at", "x=1, t=2")
+    assert result.exit_code == 0, result.output
+    document = ET.fromstring(f"<body>{result.stdout}</body>")
+    assert [element.tag.rpartition("}")[2] for element in document] == ["math"] * 3
+    assert "<!-- at this point: -->" in result.stdout and result.stdout.rstrip().endswith("-->")
+
+
+def test_steps_are_printed_before_the_result(run):
+    result = run("derive", "sum(log(1 + exp(x)))", "--steps", "--no-verify")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "the formula is rewritten"
+    assert lines[1:4] == [
+        "   1. log_one_plus_exp: log(1 + exp(x)) is softplus(x).",
+        "      log(1 + exp(x))",
+        "      -> softplus(x)",
+    ]
+    assert "the reverse sweep, from the result to the inputs" in lines
+    assert lines[-1] == "df/dx = sigmoid(x)    shape (n,)"
+    assert "steps" not in result.stdout
+
+
+def test_of_many_steps_the_first_are_printed(run):
+    formula = " + ".join(f"sin(a{k}*x)" for k in range(30))
+    result = run("derive", formula, "--wrt", "x", "--steps", "--no-verify")
+    assert re.search(r"^ +\.\.\. and \d+ more$", result.stdout, re.MULTILINE)
+    assert "... and" not in run("derive", "x*sin(x)", "--steps", "--no-verify").stdout
+
+
+def test_steps_in_other_formats(run):
+    document = json.loads(run("derive", "x*sin(x)", "--steps", "--no-verify", "--format", "json").stdout)
+    assert document["steps"][0] == {
+        "stage": "sweep",
+        "rule": "multiply",
+        "reason": "the cotangent times the partial derivative by each operand",
+        "before": "x*sin(x)",
+        "cotangent": "1",
+        "shares": [{"to": "x", "share": "sin(x)"}, {"to": "sin(x)", "share": "x"}],
+    }
+    python = run("derive", "x*sin(x)", "--steps", "--no-verify", "--format", "python").stdout
+    compile(python, "derivation", "exec")
+    assert python.startswith("# the reverse sweep")

@@ -29,7 +29,7 @@ def samples(op: OpDef) -> list[Expr]:
     half, one, column = Literal(0.5), Literal(1), Input("c", (n, 1))
     choices: list[tuple[Expr, ...]] = [
         *((s,), (x,), (X,), (A,), (column,), (half,), (one, s), (s, one)),
-        *((A, x), (x, A), (x, y), (Literal(-2), s)),
+        *((A, x), (x, A), (x, y), (Literal(-2), s), (x, s), (Input("u", (3,)), Input("v", (3,)))),
     ]
     for operands in choices:
         count = len(op.operand_names)

@@ -235,7 +235,7 @@ def test_only_text_is_parsed(text: object) -> None:
         ({"x": ("n +",)}, "syntax"),
         ({"x": (1.5,)}, "type"),
         ({"x": (True,)}, "type"),
-        ({"x": (-1,)}, "type"),
+        ({"x": (-1,)}, "shape"),
         ({"x": ("__import__('os')",)}, "syntax"),
         ({"x": (10**9,)}, "limit"),
     ],

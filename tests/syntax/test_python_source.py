@@ -10,7 +10,7 @@ from op_samples import samples
 
 from symgrad.backends.reference import evaluate_reference
 from symgrad.core.expr import Expr, Foreign, Input, OpDef, all_ops, lookup
-from symgrad.errors import OperandError
+from symgrad.errors import OperandError, ShapeError
 from symgrad.syntax import parse, to_python
 
 SIZES = {"m": 3, "n": 4, "k": 2}
@@ -106,7 +106,11 @@ def test_every_op_computes_the_same(op: OpDef) -> None:
         values = arrays(node)
         extra = [SIZES[name] for name in free_sizes(source, node)]
         with np.errstate(all="ignore"):
-            expected = evaluate_reference([node], values, sizes=SIZES)[0]
+            try:
+                expected = evaluate_reference([node], values, sizes=SIZES)[0]
+            except ShapeError:  # the sizes of the samples do not suit every op
+                assert op.requires is not None
+                continue
             result = np.asarray(run(source, [*values.values(), *extra]))
         assert result.shape == expected.shape
         np.testing.assert_allclose(result, expected, rtol=1e-12)
@@ -117,3 +121,9 @@ def free_sizes(source: str, node: Expr) -> list[str]:
     head = next(line for line in source.splitlines() if line.startswith("def f("))
     names = head.removeprefix("def f(").removesuffix("):").split(", ")
     return [name for name in names[len(node.inputs) :] if name]
+
+
+def test_a_diagonal_matrix_in_a_product_stands_in_brackets() -> None:
+    node = parse("A @ diag(x) @ A.T")
+    values = {"A": np.arange(9.0).reshape(3, 3), "x": np.array([1.0, -2.0, 3.0])}
+    np.testing.assert_allclose(run(to_python(node), [*values.values()]), evaluate_reference([node], values)[0])

@@ -15,7 +15,7 @@ from numba.np.arrayobj import make_array
 
 from symgrad.backends.numba.entry import make_entry
 from symgrad.backends.numba.layout import Layout, Region, round_up
-from symgrad.backends.numba.loops import emit_fill, emit_loop
+from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul
 from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.scope import I64, Scope
@@ -23,7 +23,7 @@ from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
-from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program
+from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur
 
 Base = tuple[Region, int]
 types: Any = numba_types  # not typed for mypy
@@ -104,7 +104,7 @@ class _Main:
                 case Fill():
                     count = element_count(self.program.buffers[statement.buffer].shape)
                     emit_fill(self.scope, statement, self.scope.size(count))
-                case Loop() | Matmul():
+                case Loop() | Matmul() | Recur():
                     self._call_function(statement, f"{self.name}_{position}")
 
     def _data(self, kind: Any, value: ir.Value) -> ir.Value:
@@ -123,7 +123,7 @@ class _Main:
         place = self.layout.places[buffer]
         return _at(self.builder, self.bases[place.base], place.element)
 
-    def _call_function(self, statement: Loop | Matmul, name: str) -> None:
+    def _call_function(self, statement: Loop | Matmul | Recur, name: str) -> None:
         """Call the function of a statement; statements that differ in nothing but their buffers share it."""
         order: list[int] = []
 
@@ -141,7 +141,7 @@ class _Main:
             self.functions[key] = self._function(statement, name, bases)
         self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
-    def _function(self, statement: Loop | Matmul, name: str, bases: list[Base]) -> ir.Function:
+    def _function(self, statement: Loop | Matmul | Recur, name: str, bases: list[Base]) -> ir.Function:
         pointer = self.real.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.program.dims) + [pointer] * len(bases))
         function = ir.Function(self.builder.module, kind, name)
@@ -155,10 +155,13 @@ class _Main:
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments))
-        if isinstance(statement, Loop):
-            emit_loop(scope, statement, self.use)
-        else:
-            emit_matmul(scope, statement, self.use)
+        match statement:
+            case Loop():
+                emit_loop(scope, statement, self.use)
+            case Matmul():
+                emit_matmul(scope, statement, self.use)
+            case Recur():
+                emit_recurrence(scope, statement)
         builder.ret_void()
         return function
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from llvmlite import ir
+from numba.core import cgutils
 
 from symgrad.backends.numba.scalars import emit_scalar, intrinsic
 from symgrad.backends.numba.scope import I64, Scope
@@ -20,6 +21,7 @@ from symgrad.lowering.kernel_ir import (
     Load,
     Loop,
     Number,
+    Recur,
     SizeNumber,
     Store,
 )
@@ -52,6 +54,27 @@ def emit_fill(scope: Scope, fill: Fill, count: ir.Value) -> None:
         return
     with scope.loop(count) as index:
         scope.builder.store(scope.number(fill.value), scope.builder.gep(scope.pointers(fill.buffer), [index]))
+
+
+def emit_recurrence(scope: Scope, recur: Recur) -> None:
+    """Emit the loops; the running value is a variable that LLVM keeps in a register."""
+    for size in (*recur.extents, recur.length):
+        scope.size(size)
+    for access in (recur.a, recur.b, recur.c):
+        for size in (access.at.offset, *access.at.strides):
+            scope.size(size)
+    b = scope.builder
+    running = cgutils.alloca_once(b, scope.real)
+    with ExitStack() as outer:
+        indices = [outer.enter_context(scope.loop(scope.size(extent))) for extent in recur.extents]
+        b.store(scope.number(recur.initial), running)
+        with scope.loop(scope.size(recur.length)) as index:
+            factor, term, target = (
+                scope.element(x.buffer, x.at, [*indices, index]) for x in (recur.a, recur.b, recur.c)
+            )
+            value = b.load(running)
+            b.store(value, target)
+            b.store(b.fadd(b.fmul(b.load(factor), value), b.load(term)), running)
 
 
 def _prepare_sizes(scope: Scope, loop: Loop) -> None:

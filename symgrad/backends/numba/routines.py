@@ -30,6 +30,8 @@ def symbols_of(name: str, letter: str) -> tuple[Symbol, ...]:
         "det": ("getrf",),
         "logdet": ("getrf",),
         "solve": ("getrf", "getrs"),
+        "eigh": ("syevd",),
+        "svd": ("gesdd",),
     }
     return tuple(Symbol(Library.LAPACK.value, letter + function) for function in functions[name])
 
@@ -164,10 +166,111 @@ def _make_solve(letter: str, real: Any) -> Callable[..., None]:
     return solve
 
 
+_NOT_SMALL = 0.61  # as in symgrad/ops/linalg/eigen.py: the entry that decides the sign of an eigenvector
+
+
+def _make_eigh(letter: str, real: Any) -> Callable[..., None]:
+    pointer = types.CPointer(real)
+    syevd = _external(
+        letter, "syevd", _CHAR, _CHAR, _INT, pointer, _INT, pointer, pointer, _INT, _INT, _INT, _INT
+    )  # fmt: skip
+
+    def eigh(n, columns, a, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
+        if n == 0:
+            return
+        source, packed = carray(a, (n * n,)), carray(result, (n * n + n,))
+        vectors, values = np.empty(n * n, source.dtype), np.empty(n, source.dtype)
+        finite = True
+        for i in range(n):
+            for j in range(n):
+                vectors[i * n + j] = (source[i * n + j] + source[j * n + i]) / 2
+                finite = finite and math.isfinite(vectors[i * n + j])
+        length, int_length = 1 + 6 * n + 2 * n * n, 3 + 5 * n
+        work, int_work = np.empty(length, source.dtype), np.empty(int_length, np.int32)
+        flags, numbers, info = np.empty(2, np.uint8), np.empty(3, np.int32), np.empty(1, np.int32)
+        flags[0], flags[1] = 86, 85  # "V", "U"
+        numbers[0], numbers[1], numbers[2], info[0] = n, length, int_length, 1
+        if finite:
+            syevd(
+                flags.ctypes, flags[1:].ctypes, numbers.ctypes, vectors.ctypes, numbers.ctypes, values.ctypes,
+                work.ctypes, numbers[1:].ctypes, int_work.ctypes, numbers[2:].ctypes, info.ctypes,
+            )  # fmt: skip
+        if info[0] != 0:
+            for i in range(n * n + n):
+                packed[i] = np.nan
+            return
+        for k in range(n):  # LAPACK's columns are rows here
+            largest = abs(vectors[k * n])
+            for i in range(1, n):
+                largest = max(largest, abs(vectors[k * n + i]))
+            leading = 0
+            while abs(vectors[k * n + leading]) < _NOT_SMALL * largest:
+                leading += 1
+            negative = vectors[k * n + leading] < 0
+            packed[k] = values[k]
+            for i in range(n):
+                entry = vectors[k * n + i]
+                packed[(i + 1) * n + k] = -entry if negative else entry
+
+    return eigh
+
+
+def _make_svd(letter: str, real: Any) -> Callable[..., None]:
+    pointer = types.CPointer(real)
+    gesdd = _external(
+        letter, "gesdd", _CHAR, _INT, _INT, pointer, _INT, pointer, pointer, _INT, pointer, _INT, pointer,
+        _INT, _INT, _INT,
+    )  # fmt: skip
+
+    def svd(n, rows, a, result):  # type: ignore[no-untyped-def]
+        """A has at least as many rows as columns. LAPACK sees A', so its left vectors are our right ones."""
+        if n == 0:
+            return
+        source, packed = carray(a, (rows * n,)), carray(result, ((1 + n + rows) * n,))
+        copy, values = np.empty(rows * n, source.dtype), np.empty(n, source.dtype)
+        right, left = np.empty(n * n, source.dtype), np.empty(rows * n, source.dtype)
+        finite = True
+        for i in range(rows * n):
+            copy[i] = source[i]
+            finite = finite and math.isfinite(copy[i])
+        length = 4 * n * n + 8 * n + rows
+        work, int_work = np.empty(length, source.dtype), np.empty(8 * n, np.int32)
+        flag, numbers, info = np.empty(1, np.uint8), np.empty(3, np.int32), np.empty(1, np.int32)
+        flag[0] = 83  # "S"
+        numbers[0], numbers[1], numbers[2], info[0] = n, rows, length, 1
+        if finite:
+            gesdd(
+                flag.ctypes, numbers.ctypes, numbers[1:].ctypes, copy.ctypes, numbers.ctypes, values.ctypes,
+                right.ctypes, numbers.ctypes, left.ctypes, numbers.ctypes, work.ctypes, numbers[2:].ctypes,
+                int_work.ctypes, info.ctypes,
+            )  # fmt: skip
+        if info[0] != 0:
+            for i in range((1 + n + rows) * n):
+                packed[i] = np.nan
+            return
+        for k in range(n):
+            largest = abs(right[k * n])
+            for i in range(1, n):
+                largest = max(largest, abs(right[k * n + i]))
+            leading = 0
+            while abs(right[k * n + leading]) < _NOT_SMALL * largest:
+                leading += 1
+            negative = right[k * n + leading] < 0
+            packed[k] = values[k]
+            for i in range(n):
+                packed[(1 + i) * n + k] = -right[k * n + i] if negative else right[k * n + i]
+            for i in range(rows):
+                packed[(1 + n + i) * n + k] = -left[i * n + k] if negative else left[i * n + k]
+
+    return svd
+
+
 _MAKERS = {
     "cholesky": _make_cholesky,
     "inv": _make_inv,
     "det": _make_det,
     "logdet": _make_logdet,
     "solve": _make_solve,
+    "eigh": _make_eigh,
+    "svd": _make_svd,
 }

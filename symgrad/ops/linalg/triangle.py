@@ -1,4 +1,4 @@
-"""The lower triangle of a matrix."""
+"""The lower and the upper triangle of a matrix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from symgrad.core.expr import Apply, Expr, Transposed
 from symgrad.core.numeric import BandMask
 from symgrad.ops.define import array_op
-from symgrad.ops.shaping import Sizes
+from symgrad.ops.shaping import Sizes, swap
 
 
 def tril_cotangent(_node: Apply, cotangent: Expr) -> Expr:
@@ -18,6 +18,19 @@ def tril_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
     return np.tril(x)
 
 
+def triu_cotangent(_node: Apply, cotangent: Expr) -> Expr:
+    return triu(cotangent)
+
+
+def triu_expand(node: Apply) -> Expr:
+    """Transposes cost nothing in a kernel."""
+    return swap(tril(swap(node.operands[0])))
+
+
+def triu_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
+    return np.triu(x)
+
+
 tril = array_op(
     "tril",
     doc="The lower triangle of a matrix, zeros above the diagonal.",
@@ -26,4 +39,13 @@ tril = array_op(
     derivative=Transposed(tril_cotangent),
     numeric=BandMask(0),
     reference=tril_reference,
+)
+triu = array_op(
+    "triu",
+    doc="The upper triangle of a matrix, zeros below the diagonal.",
+    latex=r"\operatorname{triu}",
+    signature="...(m,n)->(m,n)",
+    derivative=Transposed(triu_cotangent),
+    expand=triu_expand,
+    reference=triu_reference,
 )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from symgrad.core.expr import Apply, Expr
-from symgrad.ops.arithmetic import add, div, sub
+from symgrad.ops.arithmetic import add, div, mul, sub
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import tanh
 from symgrad.ops.reduction import logsumexp, norm, softmax
 from symgrad.ops.shaping import index
 from symgrad.simplify.engine import rule
-from symgrad.simplify.normal import Product, Term, build_product, collect, factorise
-from symgrad.simplify.shapes import ZERO, fit
+from symgrad.simplify.normal import LONGEST_RUN, Product, Term, build_product, collect, factorise
+from symgrad.simplify.shapes import ZERO, fit, strip
 
 
 def _one_plus(x: Expr) -> Expr | None:
@@ -29,6 +29,18 @@ def _one_plus(x: Expr) -> Expr | None:
 
 def _operand_of(op: object, x: Expr | None) -> Expr | None:
     return x.operands[0] if isinstance(x, Apply) and x.op is op else None
+
+
+def _divides_by_sum(node: Apply) -> bool:
+    """Is there a sum among the factors of the denominator? Told without reading the whole product."""
+    stack = [strip(node.operands[1])]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, Apply) and x.op is add:
+            return True
+        if isinstance(x, Apply) and x.op is mul and len(stack) < LONGEST_RUN:
+            stack.extend(map(strip, x.operands))
+    return False
 
 
 @rule(log)
@@ -78,6 +90,8 @@ def log_of_exponentials(node: Apply) -> Expr | None:
 @rule(add, sub)
 def exp_minus_one(node: Apply) -> Expr | None:
     """exp(x) - 1 is expm1(x), exact for small x."""
+    if not any(_operand_of(exp, strip(x)) is not None for x in node.operands):
+        return None
     terms = collect(node)
     one = terms.pop(frozenset(), None)
     if one is None or len(terms) != 1 or one.coefficient not in (1, -1):
@@ -92,6 +106,8 @@ def exp_minus_one(node: Apply) -> Expr | None:
 @rule(div)
 def hyperbolic_tangent(node: Apply) -> Expr | None:
     """(exp(x) - exp(-x))/(exp(x) + exp(-x)) is tanh(x)."""
+    if not _divides_by_sum(node):
+        return None
     product = factorise(node)
     for base, exponent in product.powers.items():
         x = _difference_of_exponentials(base, 1) if exponent == -1 else None
@@ -152,6 +168,8 @@ def log_softmax(node: Apply) -> Expr | None:
 @rule(div)
 def logistic(node: Apply) -> Expr | None:
     """1/(1 + exp(-x)) and exp(x)/(1 + exp(x)) are sigmoid(x)."""
+    if not _divides_by_sum(node):
+        return None
     product = factorise(node)
     for base, exponent in product.powers.items():
         power = _one_plus(base) if exponent == -1 else None

@@ -28,6 +28,7 @@ from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, factorise
 from symgrad.simplify.shapes import fit, is_zero, strip
 
+LONGEST_TRANSPOSED = 8
 _LINEAR = (transpose, reshape, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
 
 
@@ -57,10 +58,21 @@ def transpose_of_product(node: Apply) -> Expr | None:
         return x
     if x.op is outer:
         return outer(x.operands[1], x.operands[0])
-    if x.op is matmul and x.operands[0].ndim == x.operands[1].ndim == 2:
+    if x.op is matmul and x.operands[0].ndim == x.operands[1].ndim == 2 and not _is_long_product(x):
         left, right = x.operands
         return matmul(swap(right), swap(left))
     return None
+
+
+def _is_long_product(x: Expr) -> bool:
+    """Has the product more than LONGEST_TRANSPOSED factors? All its prefixes transposed would take quadratic time."""
+    factors = [x]
+    while factors and len(factors) <= LONGEST_TRANSPOSED:
+        products = [f for f in factors if isinstance(f, Apply) and f.op is matmul]
+        if not products:
+            return False
+        factors = [y for f in factors for y in (f.operands if f in products else (f,))]
+    return True
 
 
 @rule(transpose)

@@ -1,0 +1,239 @@
+"""Eigenvalues and eigenvectors of symmetric matrices, and the spectral norm.
+
+Only the symmetric part (A + A.T)/2 of the operand counts, so derivatives with respect to A are symmetric. One routine
+computes values and vectors together; both ops are views of its result, so a kernel that needs both calls it once.
+
+Magnus, On differentiating eigenvalues and eigenvectors, Econometric Theory 1 (1985), theorem 1; Giles, Collected matrix
+derivative results for forward and reverse mode AD (2008), section 3.1. An eigenvector is determined up to its sign: the
+first entry that is not much smaller than the largest one is positive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.core.dims import Shape, shape_text
+from symgrad.core.domain import MatrixDomain
+from symgrad.core.expr import Apply, Expr, Kink, Structured, Via
+from symgrad.core.indexing import FULL, Cut, Pick
+from symgrad.core.numeric import Routine
+from symgrad.errors import ShapeError
+from symgrad.ops.broadcasting import sum
+from symgrad.ops.constants import eye
+from symgrad.ops.contraction import as_column, as_row
+from symgrad.ops.define import array_op
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.linalg.inverse import mp_matrices
+from symgrad.ops.piecewise import equal, where
+from symgrad.ops.reduction import first
+from symgrad.ops.shaping import Sizes, scatter, swap
+
+SOURCE = (
+    "Magnus, On differentiating eigenvalues and eigenvectors (1985), theorem 1",
+    "Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 3.1",
+)
+SYMMETRIC_PART = (MatrixDomain("symmetric part"),)
+NOT_SMALL = 0.61  # of the largest entry; no simple ratio, so that rounding does not decide which entry comes first
+
+
+def symmetric(x: Expr) -> Expr:
+    return (x + swap(x)) / 2
+
+
+# --- values and vectors together -------------------------------------------------------------------------------------
+
+
+def eigh_shape(shapes: tuple[Shape, ...], _params: object) -> Shape:
+    (shape,) = shapes
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ShapeError(f"eigh takes a square matrix, not {shape_text(shape)}")
+    return (*shape[:-2], shape[-1] + 1, shape[-1])
+
+
+def values_in(packed: Expr) -> Expr:
+    """Return the eigenvalues out of the result of eigh."""
+    return packed[(*[FULL] * (packed.ndim - 2), Pick(0))]
+
+
+def vectors_in(packed: Expr) -> Expr:
+    """Return the eigenvectors, as columns, out of the result of eigh."""
+    return packed[(*[FULL] * (packed.ndim - 2), Cut(1, None))]
+
+
+def eigh_via(node: Apply) -> Expr:
+    (a,) = node.operands
+    front = [FULL] * (node.ndim - 2)
+    values = scatter(eigvalsh(a), (*front, Pick(0)), node.shape)
+    return values + scatter(eigenvectors(a), (*front, Cut(1, None)), node.shape)
+
+
+def signs(vectors: np.ndarray) -> np.ndarray:
+    """Return 1 or -1 for each column, what makes the entry positive that decides; works on mpmath numbers."""
+    if not vectors.size:
+        return np.ones((*vectors.shape[:-2], 1, vectors.shape[-1]))
+    sizes = abs(vectors)
+    leading = np.argmax(sizes >= NOT_SMALL * sizes.max(axis=-2, keepdims=True), axis=-2)[..., None, :]
+    return np.where(np.take_along_axis(vectors, leading, axis=-2) < 0, -1, 1)
+
+
+def eigh_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh((a + np.swapaxes(a, -1, -2)) / 2)
+    return np.concatenate([values[..., None, :], vectors * signs(vectors)], axis=-2)
+
+
+def packed_mp(a: Any) -> Any:
+    import mpmath
+
+    values, vectors = mpmath.eigsy((a + a.T) / 2)
+    columns = np.array(vectors.tolist(), dtype=object)
+    return mpmath.matrix([list(values), *(columns * signs(columns)).tolist()])
+
+
+def eigh_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return mp_matrices(packed_mp, a)
+
+
+eigh = array_op(
+    "eigh",
+    doc="The eigenvalues of (A + A.T)/2 in rising order (row 0), and below them its eigenvectors as columns.",
+    operands=("A",),
+    latex=r"\operatorname{eigh}",
+    shape=eigh_shape,
+    derivative=Via(eigh_via),
+    numeric=Routine("eigh"),
+    reference=eigh_reference,
+    mp=eigh_mp,
+    domain=SYMMETRIC_PART,
+    references=SOURCE,
+)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def eigvalsh_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    vectors = eigenvectors(node.operands[0])
+    return sum(vectors * (first(tangents) @ vectors), axis=-2)
+
+
+def eigvalsh_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    vectors = eigenvectors(node.operands[0])
+    return ((as_row(cotangent) * vectors) @ swap(vectors),)
+
+
+def eigvalsh_expand(node: Apply) -> Expr:
+    return values_in(eigh(node.operands[0]))
+
+
+def eigvalsh_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return eigh_reference(node, sizes, a)[..., 0, :]
+
+
+def eigvalsh_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return eigh_mp(node, sizes, a)[..., 0, :]
+
+
+eigvalsh = array_op(
+    "eigvalsh",
+    doc="The eigenvalues of the symmetric matrix (A + A.T)/2 in rising order.",
+    operands=("A",),
+    aliases=("eigenvalues",),
+    latex=r"\lambda",
+    signature="...(n,n)->(n)",
+    derivative=Structured(eigvalsh_pushforward, eigvalsh_pullback),
+    expand=eigvalsh_expand,
+    reference=eigvalsh_reference,
+    mp=eigvalsh_mp,
+    domain=SYMMETRIC_PART,
+    kinks=(Kink("two eigenvalues are equal", "that of the eigenvectors found; right for symmetric functions of them"),),
+    references=SOURCE,
+)
+
+
+# --- vectors ---------------------------------------------------------------------------------------------------------
+
+
+def gaps_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    w_dot = first(tangents)
+    return -(node * node * (as_row(w_dot) - as_column(w_dot)))
+
+
+def gaps_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    weighted = node * node * cotangent
+    return (sum(weighted, axis=-1) - sum(weighted, axis=-2),)
+
+
+def gaps_expand(node: Apply) -> Expr:
+    (w,) = node.operands
+    gaps = as_row(w) - as_column(w)
+    return where(eye(w.shape[-1]), 0, 1 / gaps + sqrt(-equal(gaps, 0)))  # the root is NaN for a gap of 0
+
+
+def gaps_reference(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
+    diagonal = np.eye(w.shape[-1])
+    gaps = w[..., None, :] - w[..., :, None] + diagonal
+    return np.asarray(np.where(gaps == 0, np.nan, 1 / np.where(gaps == 0, 1, gaps)) * (1 - diagonal))
+
+
+def gaps_mp(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
+    """An eigenvalue that is there twice divides by 0, which mpmath says."""
+    import mpmath
+
+    one = mpmath.mpf(1)
+    result: np.ndarray = w[..., None, :] - w[..., :, None]
+    for position in np.ndindex(result.shape):
+        result[position] = 0 * one if position[-1] == position[-2] else one / result[position]
+    return result
+
+
+reciprocal_gaps = array_op(
+    "reciprocal_gaps",
+    doc="The matrix of 1/(w[j] - w[i]), with 0 on the diagonal and NaN where two other entries are equal.",
+    operands=("w",),
+    latex=r"\operatorname{gaps}^{{-1}}",
+    signature="...(n)->(n,n)",
+    derivative=Structured(gaps_pushforward, gaps_pullback),
+    expand=gaps_expand,
+    reference=gaps_reference,
+    mp=gaps_mp,
+)
+
+
+def eigenvectors_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    rotated = swap(node) @ symmetric(first(tangents)) @ node
+    return node @ (reciprocal_gaps(eigvalsh(node.operands[0])) * rotated)
+
+
+def eigenvectors_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    weighted = reciprocal_gaps(eigvalsh(node.operands[0])) * (swap(node) @ cotangent)
+    return (symmetric(node @ weighted @ swap(node)),)
+
+
+def eigenvectors_expand(node: Apply) -> Expr:
+    return vectors_in(eigh(node.operands[0]))
+
+
+def eigenvectors_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return eigh_reference(node, sizes, a)[..., 1:, :]
+
+
+def eigenvectors_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return eigh_mp(node, sizes, a)[..., 1:, :]
+
+
+eigenvectors = array_op(
+    "eigenvectors",
+    doc="The orthonormal eigenvectors of the symmetric matrix (A + A.T)/2 as columns, in the order of eigvalsh.",
+    operands=("A",),
+    latex=r"\operatorname{eigvec}",
+    signature="...(n,n)->(n,n)",
+    derivative=Structured(eigenvectors_pushforward, eigenvectors_pullback),
+    expand=eigenvectors_expand,
+    reference=eigenvectors_reference,
+    mp=eigenvectors_mp,
+    domain=SYMMETRIC_PART,
+    kinks=(Kink("two eigenvalues are equal", "NaN: their eigenvectors are no function of A"),),
+    references=SOURCE,
+)
