@@ -138,7 +138,7 @@ def scalar_operand(operands: tuple[Expr, ...], params: Axes) -> Expr | None:
 def restore_axes(node: Apply, reduced: Expr) -> Expr:
     """Return `reduced` (batch axes, then the reduced shape of `node`) with axes of size 1 where `node` reduced."""
     params = node.parameters(Axes)
-    if params.keepdims:
+    if params.keepdims or reduced.ndim == 0:  # a number broadcasts as it is
         return reduced
     (x,) = node.operands
     axes = params.reduced(x.ndim)

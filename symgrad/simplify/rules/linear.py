@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import mul as times
+
 from symgrad.core.expr import Apply, Expr, Input, Literal
 from symgrad.core.indexing import FULL, NewAxis
-from symgrad.ops.arithmetic import div, mul, neg
+from symgrad.ops.arithmetic import ONE, div, mul, neg
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, matmul, outer, trace
@@ -47,15 +50,18 @@ def scalars_first(node: Apply) -> Expr | None:
     """(s*A) @ (t*B) is s*t*(A @ B): numbers are multiplied once."""
     a, b = node.operands
     left, right = (Product(1, {a: 1}) if node.op is solve else _scaled(a)), _scaled(b)
-    scalars = [Product(p.coefficient, {x: e for x, e in p.powers.items() if not x.ndim}) for p in (left, right)]
-    if all(p.coefficient == 1 and not p.powers for p in scalars):
+    front = [
+        build_product(Product(p.coefficient, {x: e for x, e in p.powers.items() if not x.ndim}), ())
+        for p in (left, right)
+    ]
+    numbers = [number for number in front if number is not ONE]
+    if not numbers:
         return None
     bare = [
         build_product(Product(1, {x: e for x, e in p.powers.items() if x.ndim}), operand.shape)
         for p, operand in zip((left, right), (a, b), strict=True)
     ]
-    front = build_product(scalars[0], ()) * build_product(scalars[1], ())
-    return front * node.op.make(tuple(bare), node.params)
+    return reduce(times, [*numbers, node.op.make(tuple(bare), node.params)])
 
 
 def _scaled(x: Expr) -> Product:
