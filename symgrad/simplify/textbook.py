@@ -46,13 +46,15 @@ def column_vector(x: Expr) -> Expr | None:
 
 
 def _quadratic_form(node: Apply) -> Expr | None:
-    """(A.T @ x) @ y is x @ A @ y."""
-    left, right = node.operands
-    if not isinstance(left, Apply) or left.op is not matmul or left.operands[0].ndim != 2:
-        return None
-    a, x = left.operands
-    untransposed = a.operands[0] if isinstance(a, Apply) and a.op is transpose else swap(a)
-    return matmul(matmul(x, untransposed), right)
+    """(A.T @ x) @ y and y @ (A.T @ x) are x @ A @ y."""
+    for product, y in (node.operands, node.operands[::-1]):
+        if not isinstance(product, Apply) or product.op is not matmul or product.operands[0].ndim != 2:
+            continue
+        a, x = product.operands
+        if isinstance(a, Apply) and a.op is transpose:
+            return matmul(matmul(x, a.operands[0]), y)
+        return matmul(matmul(y, a), x)
+    return None
 
 
 def _transposed_inverse(node: Apply) -> Expr | None:

@@ -102,6 +102,7 @@ EXAMPLES = [
     ("diag_of_ones", "f(s)=diag(s*ones(n))", "f(s) = s*eye(n)"),
     ("diagonal_of_diag", "f(x[n])=diagonal(diag(x))", "f(x[n]) = x"),
     ("diagonal_of_diag", "diagonal(eye(n))", "ones(n)"),
+    ("trace_of_kron", "f(A[m,m], B[n,n]) = trace(kron(A, B))", "f(A[m,m], B[n,n]) = trace(A)*trace(B)"),
     ("trace_of_product", "f(A[m,n], B[n,m]) = trace(A @ B)", "sum(A*B.T)"),
     ("product_normal_form", "f(x[n]) = norm(x)*unit(x)", "f(x[n]) = x"),
     ("identity_in_tensor", "f(A[n,k]) = sum(eye(n)[:, :, None]*A, axis=1)", "f(A[n,k]) = A"),

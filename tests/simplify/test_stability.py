@@ -1,4 +1,4 @@
-"""Formulas that overflow or cancel as they are written: the kernel gives the right value and derivative all the same."""
+"""Formulas that overflow or cancel as they are written: the kernel gives the right value and derivative anyway."""
 
 from __future__ import annotations
 

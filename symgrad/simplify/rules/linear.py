@@ -12,6 +12,7 @@ from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, matmul, outer, trace
 from symgrad.ops.linalg.inverse import inv, solve
+from symgrad.ops.linalg.products import kron
 from symgrad.ops.shaping import Subscripts, diag, index, swap, transpose
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, factorise
@@ -155,6 +156,17 @@ def trace_of_product(node: Apply) -> Expr | None:
     if not left.ndim == right.ndim == 2:
         return None
     return sum(swap(left) * right) if _is(left, transpose) else sum(left * swap(right))
+
+
+@rule(trace)
+def trace_of_kron(node: Apply) -> Expr | None:
+    """trace(kron(A, B)) is trace(A)*trace(B) for square A and B."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op is not kron:
+        return None
+    a, b = x.operands
+    square = a.ndim == b.ndim == 2 and a.shape[0] == a.shape[1] and b.shape[0] == b.shape[1]
+    return trace(a) * trace(b) if square else None
 
 
 @rule(sum)
