@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.backends.reference import evaluate_reference
-from symgrad.core.dims import Shape, evaluate, named
+from symgrad.core.dims import Shape, element_count, evaluate, named
 from symgrad.core.domain import Domain, Interval, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Input, Literal, OpDef, Parameter, ParameterKind, Partials, all_ops
 from symgrad.core.numeric import Special
@@ -232,6 +232,7 @@ LEAVES: tuple[Expr, ...] = (
     Literal(-0.5),
 )  # numbers whose products and quotients are exact
 LARGEST_RANK = 3
+LARGEST_SIZE = 256  # elements: a Jacobian has the square of it, and 50 digits take their time
 MOST_STEPS = 7
 
 
@@ -242,10 +243,18 @@ def expressions(draw: st.DrawFn) -> Expr:
     for _ in range(draw(st.integers(1, MOST_STEPS))):
         op = draw(st.sampled_from(OPS))
         node = draw(nodes(op, [*reversed(made), *LEAVES]))
-        if node is not None and node.ndim <= LARGEST_RANK:
+        if (
+            node is not None
+            and node.ndim <= LARGEST_RANK
+            and evaluate(element_count(node.shape), SIZES) <= LARGEST_SIZE
+        ):
             made.append(node)
     assume(made and made[-1].inputs)
     return made[-1]
+
+
+def _is_small(node: Expr) -> bool:
+    return node.ndim <= LARGEST_RANK and evaluate(element_count(node.shape), SIZES) <= LARGEST_SIZE
 
 
 @st.composite
