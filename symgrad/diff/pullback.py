@@ -14,7 +14,6 @@ from symgrad.core.expr import (
     Apply,
     Expr,
     Flat,
-    Literal,
     NotDifferentiable,
     Partials,
     Structured,
@@ -26,8 +25,7 @@ from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.arithmetic import MINUS_ONE, ONE
 from symgrad.ops.broadcasting import broadcast_to, unbroadcast
 from symgrad.ops.constants import zeros
-
-ZERO = Literal(0)
+from symgrad.ops.piecewise import ZERO
 
 # A node, the cotangent that arrived at it, and (operand, its share) for each operand it was passed to.
 Trace: TypeAlias = Callable[[Apply, Expr, Sequence[tuple[Expr, Expr]]], None]

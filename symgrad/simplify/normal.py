@@ -19,8 +19,9 @@ from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.constants import ones
 from symgrad.ops.exponential import sqrt
+from symgrad.ops.piecewise import ZERO
 from symgrad.ops.power import power
-from symgrad.simplify.shapes import ZERO, fit, strip
+from symgrad.simplify.shapes import fit, strip
 
 Number: TypeAlias = int | Fraction | float
 Powers: TypeAlias = dict[Expr, Number]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from symgrad.core.dims import Shape
-from symgrad.core.expr import Apply, Expr, Literal
-from symgrad.core.indexing import NewAxis
+from symgrad.core.expr import Apply, Expr, Literal, OpDef
+from symgrad.core.indexing import FULL, NewAxis
 from symgrad.ops.arithmetic import ONE, div, mul
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import ones, zeros
+from symgrad.ops.piecewise import ZERO
 from symgrad.ops.shaping import Subscripts, index, reshape
-
-ZERO = Literal(0)
 
 
 def strip(x: Expr) -> Expr:
@@ -25,7 +24,7 @@ def strip(x: Expr) -> Expr:
         elif x.op is index and isinstance(x.parameters(Subscripts).index[0], NewAxis):
             items = x.parameters(Subscripts).index
             x = index(x.operands[0], items[1:])
-        elif x.op is mul and _is_op(x.operands[1], ones) and x.operands[0].ndim == 0:
+        elif x.op is mul and is_op(x.operands[1], ones) and x.operands[0].ndim == 0:
             x = x.operands[0]
         elif x.op is div and x.operands[1].ndim == 0 and (number := strip(x.operands[0])).ndim == 0 and x.ndim:
             return number / x.operands[1]
@@ -51,5 +50,13 @@ def is_zero(x: Expr) -> bool:
     return isinstance(bare, Literal) and bare.value == 0
 
 
-def _is_op(x: Expr, op: object) -> bool:
-    return isinstance(x, Apply) and x.op is op
+def column_vector(x: Expr) -> Expr | None:
+    """Return v when x is v[:, None]."""
+    if isinstance(x, Apply) and x.op is index and x.parameters(Subscripts).index == (FULL, NewAxis()):
+        return x.operands[0] if x.operands[0].ndim == 1 else None
+    return None
+
+
+def is_op(x: Expr, *ops: OpDef) -> bool:
+    """Is x a node of one of the ops?"""
+    return isinstance(x, Apply) and x.op in ops

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.core.expr import Apply, Expr, postorder
-from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.traversal import expand
 from symgrad.ops.arithmetic import mul
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import ones
 from symgrad.ops.contraction import matmul, outer
 from symgrad.ops.linalg.inverse import inv
-from symgrad.ops.shaping import Subscripts, diag, index, swap, transpose
+from symgrad.ops.shaping import diag, swap, transpose
 from symgrad.simplify.engine import LARGEST_WHOLE
+from symgrad.simplify.shapes import column_vector
 
 
 def textbook(roots: Sequence[Expr]) -> list[Expr]:
@@ -35,13 +35,6 @@ def matrix_notation(node: Apply) -> Expr | None:
         return _transposed_inverse(node)
     if node.op is mul and node.ndim == 2:
         return _scaled_rows(node)
-    return None
-
-
-def column_vector(x: Expr) -> Expr | None:
-    """Return v when x is v[:, None]."""
-    if isinstance(x, Apply) and x.op is index and x.parameters(Subscripts).index == (FULL, NewAxis()):
-        return x.operands[0] if x.operands[0].ndim == 1 else None
     return None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from symgrad.core.expr import Apply, Expr, Literal
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.exponential import sqrt
-from symgrad.ops.piecewise import where
+from symgrad.ops.piecewise import ZERO, where
 from symgrad.ops.power import power
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise
 from symgrad.simplify.rules.products import special_product
-from symgrad.simplify.shapes import ZERO, fit
+from symgrad.simplify.shapes import fit
 
 
 @rule(add, sub)

@@ -7,11 +7,11 @@ from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.constants import e
 from symgrad.ops.exponential import exp, log, sqrt
-from symgrad.ops.piecewise import where
+from symgrad.ops.piecewise import ZERO, where
 from symgrad.ops.power import power
 from symgrad.simplify.engine import elementwise_rule, rule
 from symgrad.simplify.normal import factorise
-from symgrad.simplify.shapes import ZERO, fit, strip
+from symgrad.simplify.shapes import fit, strip
 
 _NORMAL_FORMS = frozenset({add, sub, neg, mul, div, power, sqrt})  # these strip their operands by themselves
 

@@ -6,21 +6,16 @@ from functools import reduce
 from operator import mul as times
 
 from symgrad.core.expr import Apply, Expr, Input, Literal
-from symgrad.core.indexing import FULL, NewAxis
 from symgrad.ops.arithmetic import ONE, div, mul, neg
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, matmul, outer, trace
 from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.linalg.products import kron
-from symgrad.ops.shaping import Subscripts, diag, index, swap, transpose
+from symgrad.ops.shaping import diag, swap, transpose
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, factorise
-from symgrad.simplify.shapes import fit, is_zero
-
-
-def _is(x: Expr, *ops: object) -> bool:
-    return isinstance(x, Apply) and x.op in ops
+from symgrad.simplify.shapes import column_vector, fit, is_op, is_zero
 
 
 @rule(matmul, outer, solve)
@@ -34,14 +29,14 @@ def product_with_zero(node: Apply) -> Expr | None:
 def product_with_identity(node: Apply) -> Expr | None:
     """eye(n) @ x is x; diag(v) @ X scales the rows of X."""
     left, right = node.operands
-    if _is(left, eye) and right.shape == node.shape:
+    if is_op(left, eye) and right.shape == node.shape:
         return right
-    if _is(right, eye) and left.shape == node.shape:
+    if is_op(right, eye) and left.shape == node.shape:
         return left
-    if _is(left, diag) and right.ndim <= 2 and isinstance(left, Apply):
+    if is_op(left, diag) and right.ndim <= 2 and isinstance(left, Apply):
         v = left.operands[0]
         return v * right if right.ndim == 1 else as_column(v) * right
-    if _is(right, diag) and isinstance(right, Apply):
+    if is_op(right, diag) and isinstance(right, Apply):
         return left * right.operands[0]
     return None
 
@@ -67,7 +62,7 @@ def scalars_first(node: Apply) -> Expr | None:
 
 def _scaled(x: Expr) -> Product:
     """Read x as a product if it is one, else as itself: the factors of `x[0]*y` are of no use to a matrix product."""
-    return factorise(x) if _is(x, mul, neg, div) else Product(1, {x: 1})
+    return factorise(x) if is_op(x, mul, neg, div) else Product(1, {x: 1})
 
 
 @rule(matmul)
@@ -132,7 +127,7 @@ def transpose_of_inverse(node: Apply) -> Expr | None:
 def solve_for_identity(node: Apply) -> Expr | None:
     """solve(A, eye(n)) is inv(A)."""
     a, b = node.operands
-    return inv(a) if _is(b, eye) and a.ndim == 2 else None
+    return inv(a) if is_op(b, eye) and a.ndim == 2 else None
 
 
 @rule(matmul)
@@ -155,7 +150,7 @@ def trace_of_product(node: Apply) -> Expr | None:
     left, right = x.operands
     if not left.ndim == right.ndim == 2:
         return None
-    return sum(swap(left) * right) if _is(left, transpose) else sum(left * swap(right))
+    return sum(swap(left) * right) if is_op(left, transpose) else sum(left * swap(right))
 
 
 @rule(trace)
@@ -185,15 +180,7 @@ def sum_of_products(node: Apply) -> Expr | None:
                 return a @ v
     if axes.axis == 0:
         for a, column in ((left, right), (right, left)):
-            if a.shape == x.shape and _is_column(column) and column.shape[0] == x.shape[0]:
-                return swap(a) @ column.operands[0]
+            u = column_vector(column)
+            if a.shape == x.shape and u is not None and u.shape == x.shape[:1]:
+                return swap(a) @ u
     return None
-
-
-def _is_column(x: Expr) -> bool:
-    return (
-        isinstance(x, Apply)
-        and x.op is index
-        and x.operands[0].ndim == 1
-        and x.parameters(Subscripts).index == (FULL, NewAxis())
-    )

@@ -7,7 +7,6 @@ from operator import mul as times
 
 from symgrad.core.dims import Shape
 from symgrad.core.expr import Apply, Expr
-from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import add, sub
 from symgrad.ops.broadcasting import Axes, sum
@@ -15,9 +14,9 @@ from symgrad.ops.constants import eye
 from symgrad.ops.exponential import exp
 from symgrad.ops.piecewise import where
 from symgrad.ops.reduction import norm, softmax, unit
-from symgrad.ops.shaping import Subscripts, diag, diagonal, index
+from symgrad.ops.shaping import diag, diagonal
 from symgrad.simplify.normal import Product, build_product
-from symgrad.simplify.shapes import is_zero
+from symgrad.simplify.shapes import column_vector, is_zero
 
 
 def special_product(product: Product, shape: Shape) -> Expr | None:
@@ -88,7 +87,7 @@ def _diagonal(base: Apply, rest: Product) -> Expr | None:
         return None
     n = base.shape[0]
     if not arrays or not all(
-        b.shape in ((n,), (n, n)) or (b.shape == (n, 1) and _column(b) is not None) for b in arrays
+        b.shape in ((n,), (n, n)) or (b.shape == (n, 1) and column_vector(b) is not None) for b in arrays
     ):
         return None
     entries = [build_product(Product(1, {_along_diagonal(b): e}), (n,)) for b, e in arrays.items()]
@@ -99,17 +98,10 @@ def _diagonal(base: Apply, rest: Product) -> Expr | None:
 
 def _along_diagonal(x: Expr) -> Expr:
     """Return the entries of x (broadcast to a square matrix) on the diagonal."""
-    column = _column(x)
+    column = column_vector(x)
     if column is not None:
         return column
     return x if x.ndim == 1 else diagonal(x)
-
-
-def _column(x: Expr) -> Expr | None:
-    """Return v when x is v[:, None]."""
-    if isinstance(x, Apply) and x.op is index and x.parameters(Subscripts).index == (FULL, NewAxis()):
-        return x.operands[0] if x.operands[0].ndim == 1 else None
-    return None
 
 
 def softmax_quotient(product: Product, shape: Shape) -> Expr | None:

@@ -7,11 +7,12 @@ from symgrad.ops.arithmetic import add, div, mul, sub
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import tanh
+from symgrad.ops.piecewise import ZERO
 from symgrad.ops.reduction import logsumexp, norm, softmax
 from symgrad.ops.shaping import index
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import LONGEST_RUN, Product, Term, build_product, collect, factorise
-from symgrad.simplify.shapes import ZERO, fit, strip
+from symgrad.simplify.shapes import fit, strip
 
 
 def _one_plus(x: Expr) -> Expr | None:

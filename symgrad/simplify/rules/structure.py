@@ -212,7 +212,3 @@ def sum_of_diagonal(node: Apply) -> Expr | None:
     if not axes.keepdims:
         return v
     return v[None, :] if axes.axis == 0 else v[:, None]
-
-
-def _is(x: Expr, op: object) -> bool:
-    return isinstance(x, Apply) and x.op is op
