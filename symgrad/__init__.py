@@ -6,6 +6,7 @@
 """
 
 from symgrad.api import (
+    assume,
     compile,
     from_sympy,
     grad,
@@ -26,7 +27,9 @@ from symgrad.api import (
 from symgrad.backends.kernel import Kernel
 from symgrad.core.dims import Dim
 from symgrad.core.expr import Expr, Input
+from symgrad.core.properties import Property
 from symgrad.diff.layout import Layout
+from symgrad.diff.tangent import Convention
 from symgrad.errors import (
     FormulaSyntaxError,
     InvalidValueError,
@@ -101,6 +104,7 @@ __version__ = "0.1.0"
 dot = matmul
 
 __all__ = [
+    "Convention",
     "Dim",
     "Expr",
     "FormulaSyntaxError",
@@ -111,6 +115,7 @@ __all__ = [
     "LimitError",
     "Limits",
     "OperandError",
+    "Property",
     "Report",
     "ShapeError",
     "Span",
@@ -125,6 +130,7 @@ __all__ = [
     "airybi",
     "airybiprime",
     "asin",
+    "assume",
     "atan",
     "atan2",
     "besseli",

@@ -11,10 +11,13 @@ from symgrad.backends.kernel import DType, Kernel
 from symgrad.backends.partition import fresh
 from symgrad.core.dims import Dim, Shape, Size, named, shape_text
 from symgrad.core.expr import Expr, Input, as_expr
+from symgrad.core.properties import Property, read_properties
+from symgrad.core.traversal import substitute
 from symgrad.diff import jacobian as derivative
 from symgrad.diff.layout import Layout, arrange, read_layout
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
+from symgrad.diff.tangent import Convention, check_flat, project, read_convention, tangent
 from symgrad.errors import OperandError, ShapeError, UnknownNameError
 from symgrad.ops import sympy_bridge
 from symgrad.simplify import simplify, textbook
@@ -26,6 +29,7 @@ from symgrad.verification import verify as _verify
 Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
 Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
 Wrt: TypeAlias = "Name | Iterable[Name]"
+Assumed: TypeAlias = str | Iterable[str | Property]
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -46,73 +50,111 @@ def is_sympy(value: object) -> bool:
     return type(value).__module__.partition(".")[0] == "sympy"
 
 
-def parse(text: str, shapes: syntax.Shapes | None = None, limits: Limits | None = None) -> Expr:
+def parse(
+    text: str,
+    shapes: syntax.Shapes | None = None,
+    limits: Limits | None = None,
+    assume: syntax.Assumptions | None = None,
+) -> Expr:
     """Read a formula.
 
     `shapes` gives the shapes of some or all inputs (sizes are ints or names); others are inferred, or declared in the
-    text: `f(X[m, n], w[n]) = X @ w`.
+    text: `f(X[m, n], w[n]) = X @ w`. `assume` says what holds for inputs, `{"A": "symmetric"}`, as does the text
+    `f(A[n, n]: symmetric) = ...`; `Property` lists what can be assumed.
     Errors: a SymgradError with its kind and its place in the text; LimitError for a text beyond `limits`.
 
     >>> parse("sum((X @ w - y)**2)").inputs["X"].shape
     (m, n)
     """
-    return syntax.parse(text, shapes=shapes, limits=limits or Limits())
+    return syntax.parse(text, shapes=shapes, limits=limits or Limits(), assume=assume)
 
 
-def scalar(name: str) -> Expr:
+def scalar(name: str, assume: Assumed = ()) -> Expr:
     """Return a scalar input.
 
     >>> print(scalar("x")**2)
     x**2
     """
-    return Input(name)
+    return tensor(name, assume=assume)
 
 
-def vector(name: str, n: int | str | Dim) -> Expr:
+def vector(name: str, n: int | str | Dim, assume: Assumed = ()) -> Expr:
     """Return a vector input with `n` entries; n is a number or the name of a size.
 
     >>> vector("x", "n").shape
     (n,)
     """
-    return tensor(name, n)
+    return tensor(name, n, assume=assume)
 
 
-def matrix(name: str, m: int | str | Dim, n: int | str | Dim) -> Expr:
+def matrix(name: str, m: int | str | Dim, n: int | str | Dim, assume: Assumed = ()) -> Expr:
     """Return a matrix input of shape (m, n).
 
     >>> matrix("X", "m", 3).shape
     (m, 3)
+    >>> A = matrix("A", "n", "n", assume="symmetric")
+    >>> print(grad(vector("x", "n") @ A @ vector("x", "n"), "x"))
+    f(A[n,n]: symmetric, x[n]) = 2*A @ x
     """
-    return tensor(name, m, n)
+    return tensor(name, m, n, assume=assume)
 
 
-def tensor(name: str, *shape: int | str | Dim) -> Expr:
+def tensor(name: str, *shape: int | str | Dim, assume: Assumed = ()) -> Expr:
     """Return an input of any shape.
+
+    `assume` says what holds for every value it will have, as words: "spd", "lower invertible", ["positive"].
+    Errors: UnknownNameError for a word that means nothing, ShapeError and InvalidValueError for what cannot be.
 
     >>> tensor("T", 2, "n", "n").shape
     (2, n, n)
     """
-    return Input(name, _as_shape(shape))
+    return Input(name, _as_shape(shape), read_properties(assume))
 
 
-def grad(formula: Formula, wrt: Wrt | None = None) -> Any:
+def assume(formula: Formula, assumptions: syntax.Assumptions) -> Expr:
+    """Return the formula with more assumed of its inputs.
+
+    Errors: UnknownNameError for a name that is not an input; those of `tensor`.
+
+    >>> print(grad(assume("logdet(A)", {"A": "spd"}), "A"))
+    f(A[n,n]: spd) = inv(A)
+    """
+    output = as_formula(formula)
+    known: dict[Expr, Expr] = {}
+    for name, words in assumptions.items():
+        node = _resolve_one(name, output.inputs)
+        known[node] = Input(node.name, node.shape, node.properties | read_properties(words))
+    return substitute([output], known)[0]
+
+
+def grad(formula: Formula, wrt: Wrt | None = None, convention: Convention | str = Convention.TANGENT) -> Any:
     """Return the gradient of a scalar formula: an expression of the input's shape.
 
-    With several names (or none: all inputs) the result is a dict from name to expression.
+    With several names (or none: all inputs) the result is a dict from name to expression. With respect to an input
+    that is assumed symmetric, diagonal, ... it is what `convention` says, "tangent" or "entries" (see `Convention`).
     Errors: ShapeError when the formula is not a scalar (see `jacobian`); UnknownNameError for a name that is not an
     input; OperandError for an op that has no derivative.
 
     >>> print(grad("sum((X @ w - y)**2)", "w"))
     2*X.T @ (X @ w - y)
+    >>> print(grad("f(A[n,n]: symmetric, x[n], y[n]) = x @ A @ y", "A"))
+    (outer(x, y) + outer(y, x))/2
+    >>> print(grad("f(A[n,n]: symmetric, x[n]) = x @ A @ x", "A", convention="entries"))
+    2*outer(x, x) - diag(x**2)
     """
-    return jacobian(_need_scalar(as_formula(formula)), wrt)
+    return jacobian(_need_scalar(as_formula(formula)), wrt, convention=convention)
 
 
-def jacobian(formula: Formula, wrt: Wrt | None = None, layout: Layout | str = Layout.DEFAULT) -> Any:
+def jacobian(
+    formula: Formula,
+    wrt: Wrt | None = None,
+    layout: Layout | str = Layout.DEFAULT,
+    convention: Convention | str = Convention.TANGENT,
+) -> Any:
     """Return the derivative of shape `formula.shape + input.shape`; a dict when several names are given.
 
-    `layout` is one of "default", "numerator", "denominator" and "vec"; `Layout` says what they are.
-    InvalidValueError for another.
+    `layout` is one of "default", "numerator", "denominator" and "vec"; `Layout` says what they are; `convention` is
+    about structured inputs, see `grad`. InvalidValueError for another.
 
     >>> print(jacobian("exp(A @ x)", "x"))
     diag(exp(A @ x)) @ A
@@ -121,23 +163,26 @@ def jacobian(formula: Formula, wrt: Wrt | None = None, layout: Layout | str = La
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
-    convention = layout if isinstance(layout, Layout) else read_layout(layout)
-    return _label(wrt, nodes, _derive(output, nodes, convention))
+    chosen = layout if isinstance(layout, Layout) else read_layout(layout)
+    return _label(wrt, nodes, _derive(output, nodes, chosen, read_convention(convention)))
 
 
-def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
+def hessian(formula: Formula, wrt: Wrt | None = None, convention: Convention | str = Convention.TANGENT) -> Any:
     """Return the second derivative of a scalar formula, of shape `input.shape + input.shape`.
 
-    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`.
+    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`. `convention` as for `grad`.
+    Errors: ShapeError when the formula is not a scalar; OperandError for an orthogonal or unit input.
 
     >>> print(hessian("x.T @ A @ x", "x"))
     A + A.T
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
+    check_flat(nodes)
+    chosen = read_convention(convention)
     (stable,) = simplify([_need_scalar(output)])
-    slopes = simplify(derivative.jacobian(stable, nodes))
-    blocks = [_derive(slope, nodes) for slope in slopes]
+    slopes = simplify(derivative.jacobian(stable, nodes, chosen))
+    blocks = [_derive(slope, nodes, convention=chosen) for slope in slopes]
     if wrt is not None and _is_single(wrt):
         return blocks[0][0]
     names = [node.name for node in nodes]
@@ -160,6 +205,7 @@ def hvp(formula: Formula, wrt: Wrt | None = None, direction: Mapping[Name, Formu
     """
     output = _need_scalar(as_formula(formula))
     nodes = _resolve(output, wrt)
+    check_flat(nodes)
     tangents = _directions(output, wrt, nodes, direction)
     (stable,) = simplify([output])
     slopes = simplify(derivative.jacobian(stable, nodes))
@@ -226,7 +272,8 @@ def vjp(formula: Formula, wrt: Wrt | None = None, cotangent: Formula | None = No
     seed = Input(fresh("y_bar", output.inputs), output.shape) if cotangent is None else as_formula(cotangent)
     nodes = _resolve(output, wrt)
     (stable,) = simplify([output])
-    return _label(wrt, nodes, textbook(simplify(pull_back(stable, seed, nodes))))
+    pulled = zip(nodes, pull_back(stable, seed, nodes), strict=True)
+    return _label(wrt, nodes, textbook(simplify([project(node, each) for node, each in pulled])))
 
 
 def compile(formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64") -> Kernel:
@@ -311,10 +358,11 @@ def _resolve_one(name: Name, inputs: Mapping[str, Input]) -> Input:
         if node not in inputs:
             raise UnknownNameError(f"{node} is not an input; the inputs are {', '.join(inputs) or 'none'}")
         return inputs[node]
-    if inputs.get(node.name, node) is not node:
-        shapes = shape_text(inputs[node.name].shape), shape_text(node.shape)
+    own = inputs.get(node.name, node)
+    if own.shape != node.shape:
+        shapes = shape_text(own.shape), shape_text(node.shape)
         raise ShapeError(f"the formula's input {node.name} has shape {shapes[0]}, not {shapes[1]}")
-    return node
+    return own
 
 
 def _as_input(name: Any) -> Input:
@@ -333,7 +381,7 @@ def _directions(
     if not isinstance(direction, Mapping):
         if wrt is None or not _is_single(wrt):
             raise OperandError("for several inputs the direction is a mapping from names to expressions")
-        return {nodes[0]: _as_tangent(direction, nodes[0], output)}
+        direction = {nodes[0].name: direction}
     tangents = _given_tangents(output, direction)
     beside = [node.name for node in tangents if isinstance(node, Input) and node not in nodes]
     if beside:
@@ -343,27 +391,37 @@ def _directions(
 
 def _given_tangents(output: Expr, tangents: Mapping[Name, Formula]) -> dict[Expr, Expr]:
     nodes = _resolve(output, list(tangents))
-    return {node: _as_tangent(each, node, output) for node, each in zip(nodes, tangents.values(), strict=True)}
+    given = {node: _as_tangent(each, node, output) for node, each in zip(nodes, tangents.values(), strict=True)}
+    return {node: project(node, each) if each.shape == node.shape else each for node, each in given.items()}
 
 
 def _as_tangent(tangent: Formula, node: Input, output: Expr) -> Expr:
     """Return a tangent of `node`. In a text, inputs keep their shapes; a lone new name has the node's."""
     if not isinstance(tangent, str):
         return as_formula(tangent)
-    known = {name: each.shape for name, each in output.inputs.items()}
-    known.setdefault(tangent.strip(), node.shape)
-    return syntax.parse(tangent, shapes={name: known[name] for name in _WORD.findall(tangent) if name in known})
+    known = {name: each for name, each in output.inputs.items() if name in _WORD.findall(tangent)}
+    shapes = {tangent.strip(): node.shape, **{name: each.shape for name, each in known.items()}}
+    return syntax.parse(
+        tangent,
+        shapes={name: shape for name, shape in shapes.items() if _WORD.fullmatch(name)},
+        assume={name: each.properties for name, each in known.items() if each.properties},
+    )
 
 
 def _new_tangents(output: Expr, nodes: list[Input]) -> dict[Expr, Expr]:
     taken = set(output.inputs)
-    return {node: Input(fresh(f"{node.name}_dot", taken), node.shape) for node in nodes}
+    return {node: tangent(node, fresh(f"{node.name}_dot", taken))[1] for node in nodes}
 
 
-def _derive(output: Expr, nodes: list[Input], layout: Layout = Layout.DEFAULT) -> list[Expr]:
+def _derive(
+    output: Expr,
+    nodes: list[Input],
+    layout: Layout = Layout.DEFAULT,
+    convention: Convention = Convention.TANGENT,
+) -> list[Expr]:
     """Return the derivatives in textbook form: of the stable form of the output, so that they are stable too."""
     (stable,) = simplify([output])
-    results = simplify(derivative.jacobian(stable, nodes))
+    results = simplify(derivative.jacobian(stable, nodes, convention))
     if layout is not Layout.DEFAULT:
         results = simplify([arrange(each, output.ndim, layout) for each in results])
     return textbook(results)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from symgrad.core.expr import Apply, Expr, OpDef, Partials, Structured, Transposed, Via
-from symgrad.diff.jacobian import jacobian
-from symgrad.diff.pullback import derivative_of
+from symgrad.core.expr import Apply, Expr, Input, OpDef, Partials, Structured, Transposed, Via
+from symgrad.core.properties import properties_text
+from symgrad.diff.jacobian import identity_seed
+from symgrad.diff.pullback import derivative_of, pull_back
+from symgrad.diff.tangent import constrain, project
 from symgrad.simplify import simplify, textbook
 from symgrad.simplify.engine import Rule
 from symgrad.syntax import formula as formula_text
@@ -72,13 +74,18 @@ class _Record:
         self.enter(Step(Stage.SWEEP, node.op.name, _reason(node), node, cotangent=cotangent, shares=tuple(shares)))
 
 
-def derivation_steps(output: Expr, nodes: Sequence[Expr]) -> list[Step]:
+def derivation_steps(output: Expr, nodes: Sequence[Input]) -> list[Step]:
     """Return the steps to the derivatives of `output` by some nodes, in the order in which they were made."""
     record = _Record()
     (stable,) = simplify([output], record.rewritten)
-    raw = jacobian(stable, nodes, record.swept)
-    for node, derivative in zip(nodes, raw, strict=True):
+    free = pull_back(stable, identity_seed(stable.shape), nodes, trace=record.swept)
+    for node, derivative in zip(nodes, free, strict=True):
         record.enter(Step(Stage.SWEEP, "input", "what arrives is the derivative", node, cotangent=derivative))
+    raw = [constrain(node, derivative) for node, derivative in zip(nodes, free, strict=True)]
+    for node, before, after in zip(nodes, free, raw, strict=True):
+        if before is not after:
+            reason = f"{node.name} is {properties_text(node.properties)}: the derivative is projected on its tangents"
+            record.enter(Step(Stage.SWEEP, project.__name__, reason, before, after))
     record.stage = Stage.REWRITING
     simple = simplify(raw, record.rewritten)
     for before, after in zip(simple, textbook(simple), strict=True):

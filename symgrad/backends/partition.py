@@ -9,6 +9,7 @@ from symgrad.core.expr import Apply, Expr, Input, postorder
 from symgrad.core.numeric import Fill, Gather, Reshape, SizeValue
 from symgrad.core.traversal import substitute
 from symgrad.diff.pullback import pull_back
+from symgrad.diff.tangent import project
 from symgrad.simplify import simplify
 
 _FREE = Gather | Reshape | Fill | SizeValue  # numeric forms that cost the backward kernel nothing to do again
@@ -31,9 +32,10 @@ def partition(output: Expr, wrt: Sequence[Input], taken: Container[str]) -> Part
     New inputs get names that are not `taken`.
     """
     cotangent = Input(fresh("output_bar", taken), output.shape)
-    value, *gradients = simplify([output, *pull_back(output, cotangent, wrt)])
+    free = pull_back(output, cotangent, wrt)
+    value, *gradients = simplify([output, *(project(node, each) for node, each in zip(wrt, free, strict=True))])
     saved = _residuals(value, gradients)
-    stand_ins = tuple(Input(fresh(f"residual_{k}", taken), node.shape) for k, node in enumerate(saved))
+    stand_ins = tuple(Input(fresh(f"residual_{k}", taken), node.shape, node.properties) for k, node in enumerate(saved))
     cut = substitute(gradients, dict(zip(saved, stand_ins, strict=True)))
     return Partition(value, saved, stand_ins, cotangent, tuple(cut))
 

@@ -20,6 +20,15 @@ from symgrad.core.dims import Dim, Shape, shape_text
 from symgrad.core.domain import REALS, Domain
 from symgrad.core.notation import CALL, Infix, Notation, Postfix, Prefix
 from symgrad.core.numeric import ArrayKernel, Scalar
+from symgrad.core.properties import (
+    MATRIX,
+    NONE,
+    Properties,
+    Property,
+    check_properties,
+    closure,
+    properties_text,
+)
 from symgrad.core.shapes import apply_signature, broadcast
 from symgrad.errors import InvalidValueError, OperandError, UnknownNameError
 
@@ -37,9 +46,10 @@ class Expr:
     (write `sg.equal(a, b)` for the comparison as an expression).
     """
 
-    __slots__ = ("__weakref__", "operands", "shape")
+    __slots__ = ("__weakref__", "operands", "properties", "shape")
     __array_ufunc__ = None  # NumPy arrays leave `array + expr` to us, and we say what is wrong with it
     shape: Shape
+    properties: Properties  # what holds for every value: assumed of an input, else inferred
     operands: tuple[Expr, ...]  # the nodes this node is computed from
 
     presenters: ClassVar[dict[str, Callable[[Expr], str]]] = {}  # filled by symgrad.syntax: core cannot print
@@ -55,10 +65,7 @@ class Expr:
         found: dict[str, Input] = {}
         for node in postorder(self):
             if isinstance(node, Input) and found.setdefault(node.name, node) is not node:
-                raise OperandError(
-                    f"the input {node.name} is used with two shapes, {shape_text(found[node.name].shape)} "
-                    f"and {shape_text(node.shape)}"
-                )
+                raise OperandError(_two_readings(node, found[node.name]))
         return found
 
     @property
@@ -167,22 +174,36 @@ Operand: TypeAlias = Expr | float
 
 @final
 class Input(Expr):
-    """A named array (or scalar) that the user supplies."""
+    """A named array (or scalar) that the user supplies, with what is assumed of it.
+
+    Errors: ShapeError and InvalidValueError for properties that cannot be.
+    """
 
     __slots__ = ("name",)
     name: str
 
-    def __new__(cls, name: str, shape: Shape = ()) -> Input:
+    def __new__(cls, name: str, shape: Shape = (), properties: Properties = NONE) -> Input:
         if not isinstance(name, str) or not _IDENTIFIER.match(name):
             raise UnknownNameError(f"{name!r} cannot name an input: use ASCII letters, digits and _")
+        if properties:
+            properties = closure(properties)
+            check_properties(name, shape, properties)
         with _interning:
-            key = (cls, name, shape)
+            key = (cls, name, shape, properties)
             node = _interned.get(key)
             if node is None:
                 node = object.__new__(cls)
-                node.shape, node.operands, node.name = shape, (), name
+                node.shape, node.operands, node.name, node.properties = shape, (), name, properties
                 _interned[key] = node
         return node  # type: ignore[return-value]
+
+
+def _two_readings(node: Input, other: Input) -> str:
+    if node.shape != other.shape:
+        shapes = f"{shape_text(other.shape)} and {shape_text(node.shape)}"
+        return f"the input {node.name} is used with two shapes, {shapes}"
+    assumed = [properties_text(x.properties) or "nothing" for x in (other, node)]
+    return f"of the input {node.name}, {' and also '.join(assumed)} is assumed; use one input"
 
 
 @final
@@ -205,8 +226,13 @@ class Literal(Expr):
             if node is None:
                 node = object.__new__(cls)
                 node.shape, node.operands, node.value = (), (), value
+                node.properties = _POSITIVE if value > 0 else _NONZERO if value else _NONNEGATIVE
                 _interned[key] = node
         return node  # type: ignore[return-value]
+
+
+_POSITIVE = closure({Property.POSITIVE})
+_NONNEGATIVE, _NONZERO = frozenset({Property.NONNEGATIVE}), frozenset({Property.NONZERO})
 
 
 @final
@@ -224,11 +250,13 @@ class Apply(Expr):
         if node is not None:
             return node  # type: ignore[return-value]
         shape = op.result_shape(operands, params)
+        properties = op.inferred_properties(operands, params, shape)
         with _interning:
             node = _interned.get(key)
             if node is None:
                 node = object.__new__(cls)
                 node.shape, node.operands, node.op, node.params = shape, operands, op, params
+                node.properties = properties
                 _interned[key] = node
         return node  # type: ignore[return-value]
 
@@ -436,6 +464,7 @@ class OpDef:
     domain: tuple[Domain, ...] | Callable[[Apply], tuple[Domain, ...]] | None = None
     kinks: tuple[Kink, ...] = ()
     traits: frozenset[Trait] = frozenset()
+    properties: Callable[[tuple[Expr, ...], Any], Properties] | None = None  # (operands, params) -> what holds
     sympy: str = ""  # the name of SymPy's function
     references: tuple[str, ...] = ()
 
@@ -491,6 +520,15 @@ class OpDef:
             return broadcast(*shapes)
         return apply_signature(self.name, self.signature, shapes)
 
+    def inferred_properties(self, operands: tuple[Expr, ...], params: object, shape: Shape) -> Properties:
+        """Return what holds for the node, of this shape, because of what holds for its operands."""
+        found = self.properties(operands, params) if self.properties is not None else NONE
+        if len(shape) < 2 or shape[-1] != shape[-2]:
+            return closure(found - MATRIX) if found else NONE
+        if self.elementwise and all(x.ndim == 0 or _is_symmetric(x, shape) for x in operands):
+            found = found | {Property.SYMMETRIC}
+        return closure(found) if found else NONE
+
     def numeric_form(self, node: Apply) -> NumericForm | None:
         """Return the numeric form of `node`, or None when the op must be expanded."""
         if self.numeric is None or isinstance(self.numeric, _NUMERIC_FORMS):
@@ -517,6 +555,10 @@ class OpDef:
 
     def __repr__(self) -> str:
         return f"<op {self.usage()}>"
+
+
+def _is_symmetric(x: Expr, shape: Shape) -> bool:
+    return x.shape == shape and Property.SYMMETRIC in x.properties
 
 
 _NUMERIC_FORMS = Scalar | ArrayKernel

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.core.dims import Shape
-from symgrad.core.expr import Expr
+from symgrad.core.expr import Expr, Input
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.diff.pullback import Trace, pull_back
+from symgrad.diff.tangent import Convention, constrain
 from symgrad.ops.arithmetic import ONE
 from symgrad.ops.constants import eye
 
@@ -33,6 +34,9 @@ def identity_seed(shape: Shape) -> Expr:
     return seed
 
 
-def jacobian(output: Expr, wrt: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:
+def jacobian(
+    output: Expr, wrt: Sequence[Input], convention: Convention = Convention.TANGENT, trace: Trace | None = None
+) -> list[Expr]:
     """Return, for each node of `wrt`, the derivative of shape `output.shape + node.shape`."""
-    return pull_back(output, identity_seed(output.shape), wrt, trace=trace)
+    free = pull_back(output, identity_seed(output.shape), wrt, trace=trace)
+    return [constrain(node, each, convention) for node, each in zip(wrt, free, strict=True)]

@@ -6,6 +6,7 @@ from symgrad.core.expr import Commutative, Expr, Literal, Odd, Partials
 from symgrad.core.notation import ADDITIVE, MULTIPLICATIVE, SIGN, Infix, Prefix
 from symgrad.core.numeric import Instruction
 from symgrad.ops.define import elementwise
+from symgrad.ops.infer import of_difference, of_negative, of_product, of_quotient, of_sum
 
 ONE, MINUS_ONE = Literal(1), Literal(-1)
 
@@ -43,6 +44,7 @@ def negated_literal(operands: tuple[Expr, ...], _params: object) -> Expr | None:
 add = elementwise(
     "add",
     doc="The sum of two arrays.",
+    properties=of_sum,
     operands=("x", "y"),
     notation=Infix("+", ADDITIVE),
     derivative=Partials((one, one)),
@@ -55,6 +57,7 @@ add = elementwise(
 sub = elementwise(
     "subtract",
     doc="The difference of two arrays.",
+    properties=of_difference,
     operands=("x", "y"),
     notation=Infix("-", ADDITIVE),
     derivative=Partials((one, minus_one)),
@@ -66,6 +69,7 @@ sub = elementwise(
 mul = elementwise(
     "multiply",
     doc="The product of two arrays, entry by entry.",
+    properties=of_product,
     operands=("x", "y"),
     notation=Infix("*", MULTIPLICATIVE),
     derivative=Partials((mul_partial_x, mul_partial_y)),
@@ -78,6 +82,7 @@ mul = elementwise(
 div = elementwise(
     "divide",
     doc="The quotient of two arrays, entry by entry.",
+    properties=of_quotient,
     operands=("x", "y"),
     notation=Infix("/", MULTIPLICATIVE),
     derivative=Partials((div_partial_x, div_partial_y)),
@@ -89,6 +94,7 @@ div = elementwise(
 neg = elementwise(
     "negative",
     doc="The array with its sign turned.",
+    properties=of_negative,
     notation=Prefix("-", SIGN),
     canonical=negated_literal,
     derivative=Partials((minus_one,)),

@@ -15,6 +15,7 @@ from symgrad.core.numeric import Along, ArrayKernel, Gather, Instruction, Reduce
 from symgrad.core.shapes import broadcast, normalise_axis
 from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import SAME_ENTRIES, of_total
 from symgrad.ops.shaping import Sizes, Target, as_shape, concrete, index, reshape, same_shape, target_shape
 
 
@@ -48,6 +49,7 @@ def broadcast_reference(node: Apply, sizes: Sizes, x: np.ndarray) -> np.ndarray:
 broadcast_to = array_op(
     "broadcast_to",
     doc="The array repeated along new axes and axes of size 1, to the given shape.",
+    properties=SAME_ENTRIES,
     latex=r"\operatorname{broadcast}",
     shape=target_shape,
     parameters=(Parameter("shape", ParameterKind.SHAPE),),
@@ -166,6 +168,7 @@ def sum_numeric(node: Apply) -> ArrayKernel:
 sum = array_op(
     "sum",
     doc="The sum over the axes, over all of them by default.",
+    properties=of_total,
     latex=r"\sum",
     shape=reduced_shape,
     parameters=REDUCTION_PARAMETERS,

@@ -13,8 +13,10 @@ from symgrad.core.dims import Dim, Shape, Size, evaluate
 from symgrad.core.expr import Apply, Expr, Flat, Literal, Parameter, ParameterKind
 from symgrad.core.notation import Constant, SizeName
 from symgrad.core.numeric import ArrayKernel, Fill, SizeValue
+from symgrad.core.properties import Property
 from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import NONNEGATIVE_RESULT, POSITIVE_RESULT, Always
 from symgrad.ops.shaping import Sizes, Target, as_shape, concrete, diag, target_shape
 
 
@@ -36,6 +38,7 @@ def ones_reference(node: Apply, sizes: Sizes) -> np.ndarray:
 zeros = array_op(
     "zeros",
     doc="An array of zeros.",
+    properties=NONNEGATIVE_RESULT,
     operands=(),
     latex=r"\mathbf{0}",
     shape=target_shape,
@@ -49,6 +52,7 @@ zeros = array_op(
 ones = array_op(
     "ones",
     doc="An array of ones.",
+    properties=POSITIVE_RESULT,
     operands=(),
     latex=r"\mathbf{1}",
     shape=target_shape,
@@ -87,9 +91,11 @@ def eye_reference(node: Apply, sizes: Sizes) -> np.ndarray:
     return np.eye(evaluate(node.shape[0], sizes))
 
 
+IDENTITY = Always(frozenset({Property.SPD, Property.DIAGONAL, Property.ORTHOGONAL, Property.NONNEGATIVE}))
 eye = array_op(
     "eye",
     doc="The identity matrix.",
+    properties=IDENTITY,
     operands=(),
     aliases=("identity",),
     latex="I",
@@ -148,6 +154,7 @@ def size_mp(node: Apply, sizes: Sizes) -> np.ndarray:
 size = array_op(
     "size",
     doc="A size as a number: written as its name.",
+    properties=NONNEGATIVE_RESULT,
     operands=(),
     notation=SizeName(),
     shape=scalar_shape,
@@ -185,6 +192,7 @@ def e_mp(_node: Apply, _sizes: Sizes) -> np.ndarray:
 pi = array_op(
     "pi",
     doc="The number pi, 3.14159...",
+    properties=POSITIVE_RESULT,
     operands=(),
     notation=Constant(),
     latex=r"\pi",
@@ -198,6 +206,7 @@ pi = array_op(
 e = array_op(
     "e",
     doc="Euler's number, 2.71828...",
+    properties=POSITIVE_RESULT,
     operands=(),
     notation=Constant(),
     latex="e",

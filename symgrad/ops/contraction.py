@@ -10,11 +10,13 @@ from symgrad.core.expr import Apply, Expr, Structured, Transposed
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.notation import MULTIPLICATIVE, Infix
 from symgrad.core.numeric import Contract
+from symgrad.core.properties import NONE, Properties, Property
 from symgrad.ops.arithmetic import mul, neg
 from symgrad.ops.broadcasting import sum, unbroadcast
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
-from symgrad.ops.shaping import Sizes, append_axes, diagonal, swap
+from symgrad.ops.infer import ENTRYWISE, common, of_trace
+from symgrad.ops.shaping import Sizes, append_axes, diagonal, swap, transpose
 
 
 def as_column(x: Expr) -> Expr:
@@ -83,9 +85,42 @@ def matmul_mp(_node: Apply, _sizes: Sizes, x: np.ndarray, y: np.ndarray) -> np.n
     return np.asarray(np.matmul(x, y), dtype=object)
 
 
+def is_transpose(x: Expr, y: Expr) -> bool:
+    """Is x written as the transpose of y, or y as that of x? A symmetric matrix is its own."""
+    if x is y:
+        return Property.SYMMETRIC in x.properties
+    return any(
+        isinstance(a, Apply) and a.op is transpose and a.operands[0] is b and b.ndim == 2 for a, b in ((x, y), (y, x))
+    )
+
+
+def matmul_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    """X.T @ X is semidefinite, X.T @ M @ X has the symmetry of M, triangles and rotations are groups."""
+    x, y = operands
+    found = common(operands) & {Property.NONNEGATIVE}
+    if x.ndim != 2 or y.ndim != 2:
+        return found | ({Property.NONNEGATIVE} if x is y and x.ndim == 1 else NONE)
+    found |= common(operands) & {Property.LOWER, Property.UPPER, Property.ORTHOGONAL, Property.INVERTIBLE}
+    if is_transpose(x, y):
+        found |= {Property.PSD}
+    for (left, right), outermost in ((_factors(x), y), (_factors(y)[::-1], x)):
+        if left is not None and right is not None and is_transpose(left, outermost):
+            found |= right.properties & {Property.SYMMETRIC, Property.SKEW, Property.PSD}
+    return found
+
+
+def _factors(x: Expr) -> tuple[Expr | None, Expr | None]:
+    """Return the two factors of a product."""
+    if not isinstance(x, Apply) or x.op is not matmul:
+        return None, None
+    left, right = x.operands
+    return left, right
+
+
 matmul = array_op(
     "matmul",
     doc="The matrix product; with vectors, the matrix-vector and the inner product, as in NumPy.",
+    properties=matmul_properties,
     operands=("x", "y"),
     aliases=("dot", "inner"),
     notation=Infix("@", MULTIPLICATIVE),
@@ -116,9 +151,15 @@ def outer_reference(_node: Apply, _sizes: Sizes, x: np.ndarray, y: np.ndarray) -
     return np.asarray(np.outer(x, y))
 
 
+def outer_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    x, y = operands
+    return common(operands) & ENTRYWISE | ({Property.PSD} if x is y else NONE)
+
+
 outer = array_op(
     "outer",
     doc="The matrix of all products x[i]*y[j].",
+    properties=outer_properties,
     operands=("x", "y"),
     latex="{0} {1}^{{\\top}}",
     signature="(m),(n)->(m,n)",
@@ -144,6 +185,7 @@ def trace_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> Any:
 trace = array_op(
     "trace",
     doc="The sum of the diagonal of a square matrix.",
+    properties=of_trace,
     aliases=("tr",),
     latex=r"\operatorname{tr}",
     signature="...(n,n)->()",

@@ -8,6 +8,7 @@ from symgrad.core.domain import NONNEGATIVE, POSITIVE, Interval
 from symgrad.core.expr import Apply, Expr, InverseOf, Kink, Partials
 from symgrad.core.numeric import Instruction, Libm
 from symgrad.ops.define import elementwise
+from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN, of_root
 from symgrad.ops.piecewise import absolute, maximum, where
 
 
@@ -70,6 +71,7 @@ def softplus_mp(x):  # type: ignore[no-untyped-def]  # an mpf
 exp = elementwise(
     "exp",
     doc="The exponential.",
+    properties=POSITIVE_RESULT,
     latex="e^{{{0}}}",
     derivative=Partials((exp_partial,)),
     numeric=Libm("exp"),
@@ -81,6 +83,7 @@ exp = elementwise(
 expm1 = elementwise(
     "expm1",
     doc="exp(x) - 1, exact for small x.",
+    properties=SAME_SIGN,
     latex=r"\operatorname{expm1}",
     derivative=Partials((expm1_partial,)),
     numeric=Libm("expm1"),
@@ -104,6 +107,7 @@ log = elementwise(
 log1p = elementwise(
     "log1p",
     doc="log(1 + x), exact for small x.",
+    properties=SAME_SIGN,
     latex=r"\operatorname{log1p}",
     derivative=Partials((log1p_partial,)),
     numeric=Libm("log1p"),
@@ -116,6 +120,7 @@ log1p = elementwise(
 sqrt = elementwise(
     "sqrt",
     doc="The square root.",
+    properties=of_root,
     latex=r"\sqrt{{{0}}}",
     derivative=Partials((sqrt_partial,)),
     numeric=Instruction.SQRT,
@@ -128,6 +133,7 @@ sqrt = elementwise(
 sigmoid = elementwise(
     "sigmoid",
     doc="The logistic function 1/(1 + exp(-x)).",
+    properties=POSITIVE_RESULT,
     aliases=("expit", "logistic"),
     latex=r"\sigma",
     derivative=Partials((sigmoid_partial,)),
@@ -139,6 +145,7 @@ sigmoid = elementwise(
 softplus = elementwise(
     "softplus",
     doc="log(1 + exp(x)), without overflow.",
+    properties=POSITIVE_RESULT,
     latex=r"\operatorname{softplus}",
     derivative=Partials((softplus_partial,)),
     expand=expand_softplus,

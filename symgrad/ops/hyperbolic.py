@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.core.expr import Even, Expr, Odd, Partials
 from symgrad.core.numeric import Libm
 from symgrad.ops.define import elementwise
+from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN
 
 
 def sinh_partial(_y: Expr, x: Expr) -> Expr:
@@ -22,6 +23,7 @@ def tanh_partial(y: Expr, _x: Expr) -> Expr:
 sinh = elementwise(
     "sinh",
     doc="The hyperbolic sine.",
+    properties=SAME_SIGN,
     latex=r"\sinh",
     derivative=Partials((sinh_partial,)),
     numeric=Libm("sinh"),
@@ -33,6 +35,7 @@ sinh = elementwise(
 cosh = elementwise(
     "cosh",
     doc="The hyperbolic cosine.",
+    properties=POSITIVE_RESULT,
     latex=r"\cosh",
     derivative=Partials((cosh_partial,)),
     numeric=Libm("cosh"),
@@ -44,6 +47,7 @@ cosh = elementwise(
 tanh = elementwise(
     "tanh",
     doc="The hyperbolic tangent.",
+    properties=SAME_SIGN,
     latex=r"\tanh",
     derivative=Partials((tanh_partial,)),
     numeric=Libm("tanh"),

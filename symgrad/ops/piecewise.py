@@ -10,6 +10,7 @@ from symgrad.core.expr import Apply, Commutative, Even, Expr, Flat, Kink, Litera
 from symgrad.core.notation import COMPARISON, Infix
 from symgrad.core.numeric import Instruction
 from symgrad.ops.define import elementwise
+from symgrad.ops.infer import NONNEGATIVE_RESULT, SAME_SIGN, of_absolute, of_choice, of_larger, of_smaller
 
 ZERO = Literal(0)
 
@@ -119,6 +120,7 @@ def relu_mp(x: Any) -> Any:
 where = elementwise(
     "where",
     doc="a where the condition is not 0, else b. Only the chosen branch counts, also in the derivative.",
+    properties=of_choice,
     operands=("condition", "a", "b"),
     latex=r"\operatorname{where}",
     derivative=Structured(where_pushforward, where_pullback),
@@ -130,6 +132,7 @@ where = elementwise(
 absolute = elementwise(
     "abs",
     doc="The absolute value.",
+    properties=of_absolute,
     aliases=("absolute", "fabs"),
     latex=r"\left|{0}\right|",
     derivative=Partials((abs_partial,)),
@@ -149,6 +152,7 @@ def sign_mp(x: Any) -> Any:
 sign = elementwise(
     "sign",
     doc="-1, 0 or 1, the sign of x.",
+    properties=SAME_SIGN,
     latex=r"\operatorname{sign}",
     derivative=Flat(),
     numeric=Instruction.SIGN,
@@ -161,6 +165,7 @@ sign = elementwise(
 maximum = elementwise(
     "maximum",
     doc="The larger of two arrays, entry by entry.",
+    properties=of_larger,
     operands=("x", "y"),
     latex=r"\max",
     derivative=Partials((maximum_partial_x, maximum_partial_y)),
@@ -174,6 +179,7 @@ maximum = elementwise(
 minimum = elementwise(
     "minimum",
     doc="The smaller of two arrays, entry by entry.",
+    properties=of_smaller,
     operands=("x", "y"),
     latex=r"\min",
     derivative=Partials((minimum_partial_x, minimum_partial_y)),
@@ -187,6 +193,7 @@ minimum = elementwise(
 relu = elementwise(
     "relu",
     doc="The positive part, maximum(x, 0).",
+    properties=NONNEGATIVE_RESULT,
     latex=r"\operatorname{relu}",
     derivative=Partials((relu_partial,)),
     expand=expand_relu,

@@ -6,8 +6,10 @@ from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Domain
 from symgrad.core.expr import Apply, Commutative, Expr, Kink, Literal, Partials
 from symgrad.core.notation import POWER, Infix
 from symgrad.core.numeric import IntegerPower, Libm, Scalar
+from symgrad.core.properties import NONE, Properties, Property
 from symgrad.ops.define import elementwise
 from symgrad.ops.exponential import log
+from symgrad.ops.infer import NONNEGATIVE_RESULT
 from symgrad.ops.piecewise import where
 
 LARGEST_UNROLLED_EXPONENT = 64
@@ -50,9 +52,19 @@ def hypot_partial_y(z: Expr, _x: Expr, y: Expr) -> Expr:
     return where(z > 0, y / z, 0)
 
 
+def pow_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    x, p = operands
+    found = x.properties & {Property.NONNEGATIVE, Property.POSITIVE}
+    if isinstance(p, Literal) and p.value == int(p.value):
+        found |= x.properties & {Property.NONZERO}
+        found |= {Property.NONNEGATIVE} if p.value % 2 == 0 else NONE
+    return found
+
+
 power = elementwise(
     "power",
     doc="x to the power p. A negative x needs an integer number p.",
+    properties=pow_properties,
     operands=("x", "p"),
     aliases=("pow",),
     notation=Infix("**", POWER, right_associative=True),
@@ -67,6 +79,7 @@ power = elementwise(
 hypot = elementwise(
     "hypot",
     doc="sqrt(x**2 + y**2), without overflow.",
+    properties=NONNEGATIVE_RESULT,
     operands=("x", "y"),
     latex=r"\operatorname{hypot}",
     derivative=Partials((hypot_partial_x, hypot_partial_y)),

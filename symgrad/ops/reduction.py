@@ -11,6 +11,7 @@ from symgrad.core.dims import Size, element_count
 from symgrad.core.expr import Apply, Expr, Kink, OpDef, Parameter, ParameterKind, Structured, Via
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.numeric import ArrayKernel, Instruction, Reduce
+from symgrad.core.properties import NONE, Properties, Property
 from symgrad.ops.broadcasting import (
     REDUCTION_PARAMETERS,
     Axes,
@@ -25,6 +26,7 @@ from symgrad.ops.broadcasting import (
 from symgrad.ops.constants import eye, size
 from symgrad.ops.define import array_op
 from symgrad.ops.exponential import exp, log, sqrt
+from symgrad.ops.infer import NONNEGATIVE_RESULT, of_total
 from symgrad.ops.piecewise import absolute, equal, sign, where
 from symgrad.ops.shaping import Sizes, append_axes, reshape, transpose
 
@@ -51,6 +53,7 @@ def mean_reference(node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
 mean = array_op(
     "mean",
     doc="The mean over the axes, over all of them by default.",
+    properties=of_total,
     aliases=("average",),
     latex=r"\operatorname{mean}",
     shape=reduced_shape,
@@ -186,6 +189,7 @@ def prod_others_reference(node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarr
 prod = array_op(
     "prod",
     doc="The product over the axes, over all of them by default.",
+    properties=of_total,
     aliases=("product",),
     latex=r"\prod",
     shape=reduced_shape,
@@ -301,9 +305,17 @@ logsumexp = array_op(
     mp=logsumexp_mp,
     sympy="symgrad.ops.sympy_forms:logsumexp",
 )
+
+
+def softmax_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    (x,) = operands
+    return frozenset({Property.POSITIVE}) | ({Property.SIMPLEX} if x.ndim == 1 else NONE)
+
+
 softmax = array_op(
     "softmax",
     doc="exp(x)/sum(exp(x)) over the axes (all of them by default, as in SciPy), without overflow.",
+    properties=softmax_properties,
     latex=r"\operatorname{softmax}",
     shape=same_as_operand,
     parameters=(Parameter("axis", ParameterKind.AXIS, None),),
@@ -391,6 +403,7 @@ def to_number(_shapes: tuple[tuple[Size, ...], ...], _params: object) -> tuple[S
 norm = array_op(
     "norm",
     doc="The Euclidean norm of a vector, the Frobenius norm of a matrix.",
+    properties=NONNEGATIVE_RESULT,
     aliases=("norm2",),
     latex=r"\left\lVert {0} \right\rVert",
     shape=to_number,
@@ -415,6 +428,7 @@ unit = array_op(
 norm1 = array_op(
     "norm1",
     doc="The sum of the absolute values.",
+    properties=NONNEGATIVE_RESULT,
     latex=r"\left\lVert {0} \right\rVert_1",
     shape=to_number,
     derivative=Structured(norm1_pushforward, norm1_pullback),

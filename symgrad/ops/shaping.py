@@ -22,9 +22,11 @@ from symgrad.core.expr import (
 from symgrad.core.indexing import FULL, Index, NewAxis, Selection, as_index, pad_index, resolve
 from symgrad.core.notation import Postfix, Subscript
 from symgrad.core.numeric import Along, ArrayKernel, Gather, IndexMap, Reshape, Scatter
+from symgrad.core.properties import MATRIX, NONE, Properties, Property
 from symgrad.core.shapes import normalise_axis
 from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import ENTRYWISE, SAME_ENTRIES, of_total
 
 Sizes = Mapping[str, int]
 
@@ -95,9 +97,22 @@ def transpose_reference(node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray
     return np.transpose(x, node.parameters(Permutation).order(x.ndim))
 
 
+def transpose_properties(operands: tuple[Expr, ...], params: Permutation) -> Properties:
+    """Entries keep what they have; a matrix whose two axes change places turns its triangles round."""
+    (x,) = operands
+    found = x.properties & ENTRYWISE
+    rank = x.ndim
+    if params.order(rank) == (*range(rank - 2), rank - 1, rank - 2):
+        found |= x.properties & (MATRIX - {Property.LOWER, Property.UPPER})
+        found |= {Property.UPPER} if Property.LOWER in x.properties else NONE
+        found |= {Property.LOWER} if Property.UPPER in x.properties else NONE
+    return found
+
+
 transpose = array_op(
     "transpose",
     doc="The axes in reverse order (`x.T`), or in the order `axes`.",
+    properties=transpose_properties,
     aliases=("permute",),
     notation=Postfix(".T"),
     latex=r"{0}^{{\top}}",
@@ -183,6 +198,7 @@ def reshape_reference(node: Apply, sizes: Sizes, x: np.ndarray) -> np.ndarray:
 reshape = array_op(
     "reshape",
     doc="The same elements, in row-major order, in another shape. One size may be -1.",
+    properties=SAME_ENTRIES,
     latex=r"\operatorname{reshape}",
     shape=target_shape,
     parameters=(Parameter("shape", ParameterKind.SHAPE),),
@@ -260,6 +276,7 @@ def index_reference(node: Apply, sizes: Sizes, x: np.ndarray) -> np.ndarray:
 index = array_op(
     "index",
     doc="Elements, slices and new axes, as in NumPy's basic indexing.",
+    properties=SAME_ENTRIES,
     notation=Subscript(),
     shape=index_shape,
     parameters=(Parameter("index", ParameterKind.INDEX),),
@@ -325,6 +342,7 @@ def scatter_reference(node: Apply, sizes: Sizes, x: np.ndarray) -> np.ndarray:
 scatter = array_op(
     "scatter",
     doc="Zeros of the given shape, with the operand at the index: the transposed map of x[index].",
+    properties=of_total,
     latex=r"\operatorname{scatter}",
     shape=scatter_shape,
     parameters=(Parameter("index", ParameterKind.INDEX), Parameter("shape", ParameterKind.SHAPE)),
@@ -378,9 +396,26 @@ def diag_of_vector(operands: tuple[Expr, ...], _params: object) -> Expr | None:
     return diag(operands[0]) if operands[0].ndim == 1 else None
 
 
+def diagonal_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    (x,) = operands
+    found = x.properties & ENTRYWISE
+    found |= {Property.NONNEGATIVE} if Property.PSD in x.properties else NONE
+    triangular = x.properties & {Property.LOWER, Property.UPPER} and Property.INVERTIBLE in x.properties
+    found |= {Property.NONZERO} if triangular else NONE
+    return found | {Property.POSITIVE} if Property.SPD in x.properties else found
+
+
+def diag_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    (x,) = operands
+    found = frozenset({Property.DIAGONAL}) | x.properties & {Property.NONNEGATIVE}
+    found |= {Property.PSD} if Property.NONNEGATIVE in x.properties else NONE
+    return found | {Property.INVERTIBLE} if Property.NONZERO in x.properties else found
+
+
 diagonal = array_op(
     "diagonal",
     doc="The diagonal of a square matrix, on the last two axes.",
+    properties=diagonal_properties,
     latex=r"\operatorname{diag}",
     signature="...(n,n)->(n)",
     derivative=Transposed(diagonal_cotangent),
@@ -390,6 +425,7 @@ diagonal = array_op(
 diag = array_op(
     "diag",
     doc="The diagonal matrix of a vector; of a matrix, its diagonal.",
+    properties=diag_properties,
     latex=r"\operatorname{diag}",
     signature="(n)->(n,n) | (n,n)->(n)",
     canonical=diagonal_of_matrix,
@@ -401,6 +437,7 @@ diag = array_op(
 diag_embed = array_op(
     "diag_embed",
     doc="The diagonal matrix of each vector along the last axis.",
+    properties=diag_properties,
     latex=r"\operatorname{diag}",
     signature="...(n)->(n,n)",
     canonical=diag_of_vector,

@@ -63,7 +63,7 @@ def factorise(node: Expr) -> Product:
             budget -= 1
     for base in [base for base in powers if isinstance(base, Literal)]:
         coefficient, powers[base] = _absorb(coefficient, base, powers[base])
-    return Product(_tidy(coefficient), {base: e for base, e in powers.items() if e})
+    return Product(tidy(coefficient), {base: e for base, e in powers.items() if e})
 
 
 def _absorb(coefficient: Number, root: Literal, exponent: Number) -> tuple[Number, Number]:
@@ -76,7 +76,7 @@ def _absorb(coefficient: Number, root: Literal, exponent: Number) -> tuple[Numbe
         exact, exponent = exact * value, exponent - 1
     while exponent < 0 and exact.numerator and exact.numerator % value == 0:
         exact, exponent = exact / value, exponent + 1
-    return _tidy(exact), exponent
+    return tidy(exact), exponent
 
 
 def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number]] | None:
@@ -99,7 +99,7 @@ def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number
     if x.op is power and whole:
         fixed = x.operands[1]
         if isinstance(fixed, Literal) and _is_dyadic(fixed.value) and x.operands[0].shape == x.shape:
-            return [(x.operands[0], _tidy(Fraction(fixed.value) * int(exponent)))]
+            return [(x.operands[0], tidy(Fraction(fixed.value) * int(exponent)))]
     return None
 
 
@@ -145,10 +145,11 @@ def _times_power(factor: Number, value: int | float, exponent: Number) -> Number
             return None
         return product if isfinite(product) and (product != 0 or value == 0) else None
     exact = Fraction(factor) * Fraction(value) ** whole
-    return _tidy(exact) if max(abs(exact.numerator), exact.denominator) <= LARGEST_INTEGER else None
+    return tidy(exact) if max(abs(exact.numerator), exact.denominator) <= LARGEST_INTEGER else None
 
 
-def _tidy(value: Number) -> Number:
+def tidy(value: Number) -> Number:
+    """Return a whole Fraction as an int."""
     if isinstance(value, Fraction) and value.denominator == 1:
         return value.numerator
     return value
@@ -242,7 +243,7 @@ def collect(node: Expr) -> dict[frozenset[tuple[Expr, Number]], Term]:
         product = factorise(x)
         key = product.key()
         term = terms.setdefault(key, Term(0, product.powers))
-        term.coefficient = _tidy(term.coefficient + sign * product.coefficient)
+        term.coefficient = tidy(term.coefficient + sign * product.coefficient)
     return {key: term for key, term in terms.items() if term.coefficient != 0}
 
 

@@ -38,7 +38,7 @@ def cut(roots: Sequence[Expr]) -> tuple[list[Expr], list[Input]]:
             new[node] = piece
             continue
         depth[node] = 0
-        stand_in = Input(f"__piece_{len(pieces)}", node.shape)
+        stand_in = Input(f"__piece_{len(pieces)}", node.shape, node.properties)
         pieces.append(piece)
         stand_ins.append(stand_in)
         new[node] = stand_in

@@ -5,11 +5,12 @@ from symgrad.syntax.latex import to_latex
 from symgrad.syntax.limits import Limits
 from symgrad.syntax.mathml import latex_to_mathml, to_mathml
 from symgrad.syntax.python_source import to_python
-from symgrad.syntax.reading import Shapes, parse
+from symgrad.syntax.reading import Assumptions, Shapes, parse
 from symgrad.syntax.structure import to_json
 from symgrad.syntax.text import formula, signature, to_text
 
 __all__ = [
+    "Assumptions",
     "Limits",
     "Shapes",
     "formula",

@@ -114,11 +114,12 @@ Tree: TypeAlias = Number | Name | Binary | Unary | Transpose | Slice | Brackets 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declaration:
-    """`X[m, n]` in the head of a definition; no sizes for a scalar."""
+    """`X[m, n]` in the head of a definition, or `X[n, n]: symmetric`; no sizes for a scalar."""
 
     name: str
     sizes: tuple[Tree, ...]
     span: Span
+    properties: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from symgrad.core.dims import Shape, shape_text
 from symgrad.core.expr import Apply, Expr, Foreign, Input, Literal, OpDef
 from symgrad.core.notation import Constant
+from symgrad.core.properties import NONE, Properties
 from symgrad.errors import InvalidValueError, LimitError, SymgradError
 from symgrad.syntax.limits import Limits
 from symgrad.syntax.program import Read, Resolved, Step, Use, Value
@@ -27,7 +28,7 @@ def build(resolved: Resolved, shapes: Mapping[str, Shape], limits: Limits) -> Ex
     constants: list[float | None] = []
     for step in resolved.steps:
         try:
-            node = _node(step, nodes, shapes)
+            node = _node(step, nodes, shapes, resolved.assumed)
             _check_elements(node, limits)
             constants.append(_constant(step, node, constants, resolved.source))
         except SymgradError as error:
@@ -36,10 +37,10 @@ def build(resolved: Resolved, shapes: Mapping[str, Shape], limits: Limits) -> Ex
     return nodes[resolved.result]
 
 
-def _node(step: Step, nodes: list[Expr], shapes: Mapping[str, Shape]) -> Expr:
+def _node(step: Step, nodes: list[Expr], shapes: Mapping[str, Shape], assumed: Mapping[str, Properties]) -> Expr:
     match step:
         case Read(name=name):
-            return Input(name, shapes[name])
+            return Input(name, shapes[name], assumed.get(name, NONE))
         case Value(value=value):
             return Literal(value)
         case Use(op=op, operands=operands, parameters=parameters):

@@ -12,6 +12,7 @@ from itertools import chain, count
 
 from symgrad.core.dims import Dim, Shape, Size, element_count, named
 from symgrad.core.expr import ParameterKind
+from symgrad.core.properties import MATRIX, NONE
 from symgrad.core.shapes import Alternative, read_signature
 from symgrad.syntax.dimensions import substitute
 from symgrad.syntax.program import Read, Resolved, Step, Use, Value
@@ -34,6 +35,9 @@ def infer_shapes(resolved: Resolved) -> dict[str, Shape]:
     ranks = infer_ranks(resolved)
     open_shapes = {name: tuple(named(f"{name}{_MARK}{axis}") for axis in range(rank)) for name, rank in ranks.items()}
     unifier = _Unifier()
+    for name, shape in open_shapes.items():
+        if resolved.assumed.get(name, NONE) & MATRIX and len(shape) >= 2:
+            unifier.unify(*shape[-2:])
     unifier.walk(resolved.steps, {**resolved.declared, **open_shapes})
     solved = {name: unifier.shape(shape) for name, shape in open_shapes.items()}
     names = _name_open_sizes(solved, _taken(resolved))

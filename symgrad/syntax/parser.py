@@ -177,10 +177,22 @@ class _Parser:
                 sizes = brackets.items
                 if not sizes:
                     self.fail(f"a scalar parameter is written {token.text}, without brackets", opened)
-            found.append(ast.Declaration(token.text, sizes, token.span))
+            found.append(ast.Declaration(token.text, sizes, token.span, self.properties()))
             if not self.accept(","):
                 break
         self.expect(")", "after the parameters")
+        return tuple(found)
+
+    def properties(self) -> tuple[ast.Name, ...]:
+        """Read what is assumed of a parameter: `: lower invertible`."""
+        if not self.accept(":"):
+            return ()
+        found: list[ast.Name] = []
+        while self.peek().kind == "name":
+            token = self.take()
+            found.append(ast.Name(token.text, token.span))
+        if not found:
+            self.fail(f"expected what is assumed, such as symmetric, found {_described(self.peek())}", self.peek().span)
         return tuple(found)
 
     # --- expressions ---

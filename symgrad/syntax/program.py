@@ -13,7 +13,8 @@ import symgrad.ops  # noqa: F401  # fills the registry
 from symgrad.core.dims import Dim, Shape, Size
 from symgrad.core.expr import OpDef, ParameterKind, lookup, op_names, operator
 from symgrad.core.notation import Constant, Infix, Postfix, Prefix
-from symgrad.errors import FormulaSyntaxError, OperandError, Span, UnknownNameError
+from symgrad.core.properties import NONE, Properties, closure, property_called
+from symgrad.errors import FormulaSyntaxError, OperandError, Span, SymgradError, UnknownNameError
 from symgrad.syntax import ast
 from symgrad.syntax.arguments import Reader, check_unique, size_names
 from symgrad.syntax.suggestions import function_message, name_message
@@ -58,18 +59,21 @@ class Resolved:
     declared: dict[str, Shape]
     sizes: set[str]
     closed: bool  # a definition lists all of its inputs
+    assumed: dict[str, Properties] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     locals: dict[str, int] = field(default_factory=dict)
     result: int = -1
 
 
-def resolve(program: ast.Program, shapes: Mapping[str, Shape]) -> Resolved:
-    """Return the steps of a program whose inputs have these shapes, and maybe others.
+def resolve(
+    program: ast.Program, shapes: Mapping[str, Shape], assumed: Mapping[str, Properties] | None = None
+) -> Resolved:
+    """Return the steps of a program whose inputs have these shapes and properties, and maybe others.
 
     UnknownNameError for functions, parameters and inputs that do not exist; FormulaSyntaxError for names used twice.
     """
     head = _head(program)
-    resolved = Resolved(program.source, dict(shapes), set(), closed=head is not None)
+    resolved = Resolved(program.source, dict(shapes), set(), head is not None, dict(assumed or {}))
     resolver = _Resolver(program, resolved)
     if head is not None:
         resolver.declare(head)
@@ -130,6 +134,17 @@ class _Resolver:
                     source=self.source,
                 )
             self.resolved.declared[parameter.name] = shape
+            self.assume(parameter)
+
+    def assume(self, parameter: ast.Declaration) -> None:
+        """Add what the text assumes of a parameter to what is assumed already."""
+        known = self.resolved.assumed
+        for word in parameter.properties:
+            try:
+                found = property_called(word.name)
+            except SymgradError as error:
+                raise error.locate(word.span, self.source) from None
+            known[parameter.name] = closure({found, *known.get(parameter.name, NONE)})
 
     def check_sizes(self, parameter: ast.Declaration, shape: tuple[Size, ...]) -> None:
         for tree, size in zip(parameter.sizes, shape, strict=True):
@@ -157,6 +172,9 @@ class _Resolver:
         for name in self.resolved.declared:
             if name not in self.read:
                 raise UnknownNameError(f"shapes= gives {name}, which is not in the formula")
+        for name in self.resolved.assumed:
+            if name not in self.read:
+                raise UnknownNameError(f"something is assumed of {name}, which is not an input of the formula")
 
     # --- statements ---
 

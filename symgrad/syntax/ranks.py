@@ -21,6 +21,7 @@ from symgrad.core.dims import Shape, named
 from symgrad.core.expr import Expr, Input, ParameterKind
 from symgrad.core.indexing import NewAxis
 from symgrad.core.notation import MULTIPLICATIVE, POWER, Infix, Postfix, Subscript
+from symgrad.core.properties import MATRIX, NONE, VECTOR, Properties
 from symgrad.core.shapes import read_signature
 from symgrad.errors import ShapeError, SymgradError
 from symgrad.syntax.program import Read, Resolved, Step, Use, Value
@@ -74,7 +75,7 @@ class _Ranks:
         self.resolved = resolved
         self.steps = resolved.steps
         self.names = [s.name for s in self.steps if isinstance(s, Read) and s.name not in resolved.declared]
-        self.ranks: dict[str, int] = {}
+        self.ranks = {name: rank for name in self.names if (rank := _assumed_rank(resolved.assumed.get(name, NONE)))}
         self.scalar_like = {name for name in self.names if name in CONVENTIONAL_SCALARS}
         self.group: dict[str, str] = {}
         self.facts: list[Fact] = []
@@ -272,6 +273,13 @@ class _Ranks:
         if name in asked and not name[-1].isdigit():
             rank = 2 if name[0].isupper() else 1
         return name + ("", "[n]", "[m,n]")[min(rank, 2)]
+
+
+def _assumed_rank(properties: Properties) -> int:
+    """Return the number of axes that properties ask for; 0 when they ask for none."""
+    if properties & MATRIX:
+        return 2
+    return 1 if properties & VECTOR else 0
 
 
 def _scales(use: Use) -> bool:

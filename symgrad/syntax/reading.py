@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from symgrad.core.dims import Dim, Shape, Size
 from symgrad.core.expr import Expr
+from symgrad.core.properties import Property, read_properties
 from symgrad.errors import OperandError, ShapeError
 from symgrad.syntax.arguments import Reader
 from symgrad.syntax.build import build
@@ -17,16 +18,20 @@ from symgrad.syntax.program import resolve
 
 SizeLike: TypeAlias = "int | str | Dim"
 Shapes: TypeAlias = "Mapping[str, Sequence[SizeLike] | SizeLike]"
+Assumptions: TypeAlias = "Mapping[str, str | Iterable[str | Property]]"
 
 _DEFAULT_LIMITS = Limits()
 
 
-def parse(text: str, shapes: Shapes | None = None, limits: Limits = _DEFAULT_LIMITS) -> Expr:
+def parse(
+    text: str, shapes: Shapes | None = None, limits: Limits = _DEFAULT_LIMITS, assume: Assumptions | None = None
+) -> Expr:
     """Return the expression that `text` says.
 
     `text` is an expression, a definition with shapes (`f(X[m,n], w[n]) = X @ w`), or several statements
     `name = expression` on lines or between `;`, of which the last is the result. `shapes` gives the shapes of some or
-    all inputs; the others are inferred (see symgrad.syntax.inference).
+    all inputs; the others are inferred (see symgrad.syntax.inference). What is assumed of an input stands behind it,
+    `f(A[n,n]: symmetric, x[n]) = x.T @ A @ x`, or in `assume`.
 
     Errors: FormulaSyntaxError, UnknownNameError, ShapeError, OperandError, InvalidValueError, LimitError, each with
     its span in `text`.
@@ -36,7 +41,8 @@ def parse(text: str, shapes: Shapes | None = None, limits: Limits = _DEFAULT_LIM
     {'X': (m, n), 'w': (n,), 'y': (m,), 'lam': ()}
     """
     given = {name: _read_shape(name, shape, limits) for name, shape in (shapes or {}).items()}
-    resolved = resolve(parse_program(text, limits), given)
+    assumed = {name: read_properties(words) for name, words in (assume or {}).items()}
+    resolved = resolve(parse_program(text, limits), given, assumed)
     return build(resolved, infer_shapes(resolved), limits)
 
 

@@ -23,6 +23,7 @@ from symgrad.core.notation import (
     SizeName,
     Subscript,
 )
+from symgrad.core.properties import properties_text
 from symgrad.errors import SymgradError
 from symgrad.syntax.emission import Piece, emit
 from symgrad.syntax.limits import Limits
@@ -77,8 +78,9 @@ def signature(expr: Expr) -> str:
 
 
 def declaration(node: Input) -> str:
-    """Return an input as it stands in a signature: `X[m,n]`, or its name for a scalar."""
-    return f"{node.name}[{','.join(map(str, node.shape))}]" if node.shape else node.name
+    """Return an input as it stands in a signature: `X[m,n]`, `A[n,n]: spd`, or its name for a scalar."""
+    shaped = f"{node.name}[{','.join(map(str, node.shape))}]" if node.shape else node.name
+    return f"{shaped}: {properties_text(node.properties)}" if node.properties else shaped
 
 
 def _reads_as(text: str, expr: Expr) -> bool:

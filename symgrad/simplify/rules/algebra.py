@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import gcd, lcm
+
 from symgrad.core.expr import Apply, Expr, Literal
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.piecewise import ZERO, where
 from symgrad.ops.power import power
 from symgrad.simplify.engine import rule
-from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise
+from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise, tidy
 from symgrad.simplify.rules.products import special_product
 from symgrad.simplify.shapes import fit
 
@@ -33,9 +36,36 @@ def negated_sum(node: Apply) -> Expr | None:
 @rule(mul, div)
 def product_normal_form(node: Apply) -> Expr | None:
     """x*2*x is 2*x**2, and a*b/b is a: numbers and equal factors are collected."""
-    product = factorise(node)
+    product = divide_content(factorise(node))
     special = special_product(product, node.shape)
     return build_product(product, node.shape) if special is None else fit(special, node.shape)
+
+
+def divide_content(product: Product) -> Product:
+    """(2*x + 4*y)/2 is x + 2*y: what all terms of a factor have in common is cancelled against the number in front."""
+    if product.coefficient in (1, -1) or isinstance(product.coefficient, float):
+        return product
+    for base, exponent in product.powers.items():
+        if exponent != 1 or not isinstance(base, Apply) or base.op not in (add, sub):
+            continue
+        terms = list(collect(base).values())
+        if any(isinstance(term.coefficient, float) for term in terms):
+            continue
+        content = Fraction(
+            gcd(*(Fraction(term.coefficient).numerator for term in terms)),
+            lcm(*(Fraction(term.coefficient).denominator for term in terms)),
+        )
+        left = Fraction(product.coefficient) * content
+        if not content or _height(left) >= _height(Fraction(product.coefficient)):
+            continue
+        rest = build_sum([Term(tidy(term.coefficient / content), term.powers) for term in terms], base.shape)
+        powers = {rest if b is base else b: e for b, e in product.powers.items()}
+        return Product(tidy(left), powers) if len(powers) == len(product.powers) else product
+    return product
+
+
+def _height(number: Fraction) -> int:
+    return abs(number.numerator) * number.denominator
 
 
 @rule(power, sqrt)

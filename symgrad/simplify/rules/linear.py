@@ -166,7 +166,7 @@ def trace_of_kron(node: Apply) -> Expr | None:
 
 @rule(sum)
 def sum_of_products(node: Apply) -> Expr | None:
-    """sum(x*y) is x @ y for vectors; sum(A*v, axis=1) is A @ v."""
+    """sum(x*y) is x @ y for vectors; sum(A*v, axis=1) is A @ v; sum(A*v, axis=0) is sum(A, axis=0)*v."""
     (x,) = node.operands
     axes = node.parameters(Axes)
     if not isinstance(x, Apply) or x.op is not mul or axes.keepdims or x.ndim > 2:
@@ -174,6 +174,12 @@ def sum_of_products(node: Apply) -> Expr | None:
     left, right = x.operands
     if x.ndim == 1:
         return left @ right if left.shape == right.shape and left is not right else None
+    for a, constant in ((left, right), (right, left)):
+        if axes.axis == 0 and a.shape == x.shape and constant.shape == x.shape[1:]:
+            return sum(a, axis=0) * constant
+        u = column_vector(constant) if axes.axis == 1 else None
+        if a.shape == x.shape and u is not None and u.shape == x.shape[:1]:
+            return sum(a, axis=1) * u
     if axes.axis == 1:
         for a, v in ((left, right), (right, left)):
             if a.shape == x.shape and v.shape == x.shape[1:]:

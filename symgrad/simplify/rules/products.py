@@ -12,7 +12,7 @@ from symgrad.ops.arithmetic import add, sub
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
 from symgrad.ops.exponential import exp
-from symgrad.ops.piecewise import where
+from symgrad.ops.piecewise import absolute, sign, where
 from symgrad.ops.reduction import norm, softmax, unit
 from symgrad.ops.shaping import diag, diagonal
 from symgrad.simplify.normal import Product, build_product
@@ -21,7 +21,7 @@ from symgrad.simplify.shapes import column_vector, is_zero
 
 def special_product(product: Product, shape: Shape) -> Expr | None:
     """Return a better form of the product; None when it has none."""
-    for form in (guarded_product, diagonal_product, softmax_quotient, unit_quotient, norm_times_unit):
+    for form in (guarded_product, diagonal_product, softmax_quotient, unit_quotient, norm_times_unit, sign_and_size):
         result = form(product, shape)
         if result is not None:
             return result
@@ -124,6 +124,20 @@ def unit_quotient(product: Product, shape: Shape) -> Expr | None:
             x = base.operands[0]
             if product.powers.get(x) == 1 and x.shape == shape:
                 return _build(_without(product, base, x)) * unit(x)
+    return None
+
+
+def sign_and_size(product: Product, _shape: Shape) -> Expr | None:
+    """sign(x)/abs(x) is 1/x, sign(x)*abs(x) is x."""
+    for base, exponent in product.powers.items():
+        if exponent != 1 or not isinstance(base, Apply) or base.op is not sign:
+            continue
+        (x,) = base.operands
+        size = absolute(x)
+        power = product.powers.get(size)
+        if power in (1, -1):
+            rest = _without(product, base, size)
+            return _build(Product(rest.coefficient, {**rest.powers, x: rest.powers.get(x, 0) + power}))
     return None
 
 
