@@ -44,8 +44,8 @@ from symgrad.ops.contraction import matmul, outer, trace
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
-from symgrad.ops.linalg.cholesky import cholesky
-from symgrad.ops.linalg.determinant import det, logdet
+from symgrad.ops.linalg.cholesky import cholesky, cholesky_inverse, cholesky_solve
+from symgrad.ops.linalg.determinant import det, logdet, sign_det
 from symgrad.ops.linalg.eigen import eigenvectors, eigh, eigvalsh
 from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.linalg.matrixpower import matrix_power
@@ -53,6 +53,7 @@ from symgrad.ops.linalg.products import cross, kron
 from symgrad.ops.linalg.pseudoinverse import pinv
 from symgrad.ops.linalg.singular import nuclear_norm, spectral_norm, svd, svdvals
 from symgrad.ops.linalg.triangle import tril, triu
+from symgrad.ops.linalg.triangular import solve_triangular
 from symgrad.ops.norms import norm_inf, normp
 from symgrad.ops.piecewise import absolute as abs
 from symgrad.ops.piecewise import (
@@ -135,6 +136,8 @@ __all__ = [
     "betaln",
     "broadcast_to",
     "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
     "clip",
     "compile",
     "cos",
@@ -215,12 +218,14 @@ __all__ = [
     "scatter",
     "sigmoid",
     "sign",
+    "sign_det",
     "sin",
     "sinh",
     "size",
     "softmax",
     "softplus",
     "solve",
+    "solve_triangular",
     "spectral_norm",
     "sqrt",
     "steps",
