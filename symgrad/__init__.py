@@ -47,8 +47,8 @@ from symgrad.ops.contraction import matmul, outer, trace
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
-from symgrad.ops.linalg.cholesky import cholesky
-from symgrad.ops.linalg.determinant import det, logdet
+from symgrad.ops.linalg.cholesky import cholesky, cholesky_inverse, cholesky_solve
+from symgrad.ops.linalg.determinant import det, logdet, sign_det
 from symgrad.ops.linalg.eigen import eigenvectors, eigh, eigvalsh
 from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.linalg.matrixpower import matrix_power
@@ -56,6 +56,7 @@ from symgrad.ops.linalg.products import cross, kron
 from symgrad.ops.linalg.pseudoinverse import pinv
 from symgrad.ops.linalg.singular import nuclear_norm, spectral_norm, svd, svdvals
 from symgrad.ops.linalg.triangle import tril, triu
+from symgrad.ops.linalg.triangular import solve_triangular
 from symgrad.ops.norms import norm_inf, normp
 from symgrad.ops.piecewise import absolute as abs
 from symgrad.ops.piecewise import (
@@ -141,6 +142,8 @@ __all__ = [
     "betaln",
     "broadcast_to",
     "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
     "clip",
     "compile",
     "cos",
@@ -221,12 +224,14 @@ __all__ = [
     "scatter",
     "sigmoid",
     "sign",
+    "sign_det",
     "sin",
     "sinh",
     "size",
     "softmax",
     "softplus",
     "solve",
+    "solve_triangular",
     "spectral_norm",
     "sqrt",
     "steps",

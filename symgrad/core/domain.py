@@ -36,12 +36,17 @@ POSITIVE = Interval(low=0.0)
 NONNEGATIVE = Interval(low=0.0, closed_low=True)
 
 
-_CONDITIONS = {"spd": "symmetric positive definite", "symmetric part": "all A; only (A + A.T)/2 counts"}
+_CONDITIONS = {
+    "spd": "symmetric positive definite",
+    "symmetric part": "all A; only (A + A.T)/2 counts",
+    "nonzero diagonal": "triangular, no 0 on the diagonal",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixDomain:
-    """A condition on a matrix operand: `invertible`, `spd` (symmetric positive definite) or `independent columns`.
+    """A condition on a matrix operand: `invertible`, `spd` (symmetric positive definite), `independent columns`, or
+    `nonzero diagonal` (of a triangular matrix).
 
     `symmetric part` is none: it says that the op reads (A + A.T)/2.
     """

@@ -142,7 +142,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A dense linear-algebra routine on the last two axes, by its name: cholesky, inv, det, logdet, solve, eigh, svd.
+    """A dense linear-algebra routine on the last two axes, by its name in `backends/numba/routines`.
 
     A `rectangular` one takes a matrix that need not be square and is told its number of rows.
     """

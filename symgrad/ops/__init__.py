@@ -28,6 +28,7 @@ from symgrad.ops.linalg import (
     pseudoinverse,
     singular,
     triangle,
+    triangular,
 )
 
 __all__ = [
@@ -55,5 +56,6 @@ __all__ = [
     "singular",
     "special",
     "triangle",
+    "triangular",
     "trigonometric",
 ]

@@ -42,7 +42,10 @@ from symgrad.syntax.naming import fresh_names, index_names, used_names
 from symgrad.syntax.text import formula
 
 _ATOM = POSTFIX  # what stands before a subscript or as an operand of a power
-_RESERVED = ("np", "scipy", "float", "place", "recurrence", "eigh", "svd", "f")
+_RESERVED = (
+    *("np", "scipy", "float", "place", "recurrence", "eigh", "svd", "f"),
+    *("solve_triangular", "cholesky_solve", "cholesky_inverse"),
+)
 _LONGEST_TERM = 24  # nodes on one line
 _LONGEST_FORMULA = 2_000
 _REDUCTIONS = {
@@ -96,16 +99,48 @@ def svd(a):
     return np.concatenate([values[..., None, :], right, left], axis=-2)
 
 '''
+_TRIANGULAR = '''
+def solve_triangular(a, b, lower):
+    """Return the solution of a triangular system; only one triangle of a counts."""
+    return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
+
+'''
+_CHOLESKY_SOLVE = '''
+def cholesky_solve(a, b):
+    """Return the solution x of a @ a.T @ x = b; only the lower triangle of a counts."""
+    a = np.tril(a)
+    return np.linalg.solve(np.swapaxes(a, -1, -2), np.linalg.solve(a, b))
+
+'''
+_CHOLESKY_INVERSE = '''
+def cholesky_inverse(a):
+    """Return the inverse of a @ a.T; only the lower triangle of a counts."""
+    a = np.linalg.inv(np.tril(a))
+    return np.swapaxes(a, -1, -2) @ a
+
+'''
 _ROUTINES = {
     "cholesky": ("np.linalg.cholesky(", ")"),
     "inv": ("np.linalg.inv(", ")"),
     "det": ("np.linalg.det(", ")"),
     "logdet": ("np.linalg.slogdet(", ")[1]"),
+    "sign_det": ("np.linalg.slogdet(", ")[0]"),
     "solve": ("np.linalg.solve(", ")"),
+    "solve_lower": ("solve_triangular(", ", True)"),
+    "solve_upper": ("solve_triangular(", ", False)"),
+    "cholesky_solve": ("cholesky_solve(", ")"),
+    "cholesky_inverse": ("cholesky_inverse(", ")"),
     "eigh": ("eigh(", ")"),
     "svd": ("svd(", ")"),
 }
-_DEFINITIONS = {"eigh": _EIGH, "svd": _SVD}  # of routines that NumPy has no function for
+_DEFINITIONS = {  # of routines that NumPy has no function for
+    "eigh": _EIGH,
+    "svd": _SVD,
+    "solve_lower": _TRIANGULAR,
+    "solve_upper": _TRIANGULAR,
+    "cholesky_solve": _CHOLESKY_SOLVE,
+    "cholesky_inverse": _CHOLESKY_INVERSE,
+}
 
 
 def to_python(expr: Expr) -> str:

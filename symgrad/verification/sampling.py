@@ -222,6 +222,9 @@ def inside(domain: Domain, x: np.ndarray, margin: float = 0.0) -> np.ndarray:
         return np.asarray((eigenvalues[..., 0] > margin * eigenvalues[..., -1]).all())
     if domain.condition == "symmetric part":
         return np.asarray(True)
+    if domain.condition == "nonzero diagonal":
+        pivots = np.abs(np.diagonal(x, axis1=-2, axis2=-1))
+        return np.asarray((pivots > margin * np.max(pivots, axis=-1, initial=0.0, keepdims=True)).all())
     condition = np.linalg.cond(np.asarray(x, float))
     return np.asarray((condition < (_WORST_CONDITION if margin else 1e12)).all())
 

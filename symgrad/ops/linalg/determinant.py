@@ -1,4 +1,4 @@
-"""The determinant and its logarithm.
+"""The determinant, its sign and the logarithm of its size.
 
 Giles, Collected matrix derivative results for forward and reverse mode AD (2008), section 2.2.4.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Structured
+from symgrad.core.expr import Apply, Expr, Flat, Kink, Structured
 from symgrad.core.numeric import Routine
 from symgrad.ops.contraction import trace
 from symgrad.ops.define import array_op
@@ -61,6 +61,20 @@ def logdet_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return mp_matrices(log_abs_det_mp, a)
 
 
+def sign_det_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.slogdet(a)[0])
+
+
+def sign_of_det_mp(matrix: Any) -> Any:
+    import mpmath
+
+    return mpmath.sign(mpmath.det(matrix))
+
+
+def sign_det_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return mp_matrices(sign_of_det_mp, a)
+
+
 det = array_op(
     "det",
     doc="The determinant of a square matrix.",
@@ -88,4 +102,17 @@ logdet = array_op(
     domain=(MatrixDomain("invertible"),),
     references=SOURCE,
     sympy="symgrad.ops.sympy_forms:logdet",
+)
+sign_det = array_op(
+    "sign_det",
+    doc="The sign of the determinant: 1, -1, or 0 for a singular matrix.",
+    operands=("A",),
+    latex=r"\operatorname{sign}\det",
+    signature="...(n,n)->()",
+    derivative=Flat(),
+    numeric=Routine("sign_det"),
+    reference=sign_det_reference,
+    mp=sign_det_mp,
+    domain=(MatrixDomain("invertible"),),
+    kinks=(Kink("the matrix is singular", "0"),),
 )

@@ -6,6 +6,7 @@ Giles, Collected matrix derivative results for forward and reverse mode AD (2008
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,22 +80,30 @@ def solve_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
     return solve(a, residual if b_dot is None else b_dot + residual)
 
 
-def solve_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+def solution_cotangents(node: Apply, cotangent: Expr, solve_transposed: Callable[[Expr], Expr]) -> tuple[Expr, Expr]:
+    """Return the cotangents of the matrix and the right-hand side of a linear system with the solution `node`.
+
+    That of the right-hand side solves the transposed system, for a matrix of columns or for one vector.
+    """
     a, b = node.operands
     batch = cotangent.ndim - node.ndim
     if b.ndim > 1:
-        b_bar = solve(swap(a), cotangent)
+        b_bar = solve_transposed(cotangent)
         return unbroadcast(-(b_bar @ swap(node)), a.shape, batch), unbroadcast(b_bar, b.shape, batch)
     if cotangent.ndim == 1:
-        b_bar = solve(swap(a), cotangent)
+        b_bar = solve_transposed(cotangent)
         return -outer(b_bar, node), b_bar
     if cotangent.ndim == 2:  # rows of cotangents: one solve for all of them
-        rows = swap(solve(swap(a), swap(cotangent)))
+        rows = swap(solve_transposed(swap(cotangent)))
         return -(as_column(rows) * node), rows
     # A stack of vectors is solved as a stack of one-column matrices: solve reads (batch, n) as a matrix.
-    columns = solve(swap(a), as_column(cotangent))
+    columns = solve_transposed(as_column(cotangent))
     b_bar = columns[(*[slice(None)] * (columns.ndim - 1), 0)]
     return unbroadcast(-(as_column(b_bar) * as_row(node)), a.shape, batch), unbroadcast(b_bar, b.shape, batch)
+
+
+def solve_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    return solution_cotangents(node, cotangent, partial(solve, swap(node.operands[0])))
 
 
 def solve_reference(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -> np.ndarray:

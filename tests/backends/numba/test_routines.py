@@ -22,8 +22,9 @@ def spd(rng, *shape):
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_routines_agree_with_numpy(size, dtype, compare):
     rng = np.random.default_rng(size)
-    names = ("inv", "det", "logdet", "cholesky")
-    outputs = [lookup(name)(A) for name in names] + [lookup("solve")(A, b), lookup("solve")(A, B)]
+    names = ("inv", "det", "logdet", "sign_det", "cholesky", "cholesky_inverse")
+    outputs = [lookup(name)(A) for name in names]
+    outputs += [lookup(name)(A, right) for name in ("solve", "solve_triangular", "cholesky_solve") for right in (b, B)]
     values = {"A": spd(rng, size, size), "b": rng.standard_normal(size), "B": rng.standard_normal((size, 3))}
     compare(outputs, values, dtype).agree(*((1e-10, 1e-12) if dtype == "float64" else (2e-3, 1e-3)))
 
@@ -59,6 +60,8 @@ def test_singular_matrices_give_nan_or_infinity():
     names = ("inv", "det", "logdet", "cholesky")
     inverse, det, logdet, factor = call([lookup(name)(A) for name in names], singular)
     assert np.isnan(inverse).all() and det == 0 and logdet == -np.inf
+    assert call([lookup("sign_det")(A)], singular)[0] == 0
+    assert np.isnan(call([lookup("sign_det")(A)], np.full((2, 2), np.nan))[0])
     assert np.isnan(call([lookup("solve")(A, b)], singular, np.ones(2))[0]).all()
     assert np.isnan(call([lookup("cholesky")(A)], -singular)[0]).all() and factor.shape == (2, 2)
 
