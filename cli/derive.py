@@ -60,6 +60,7 @@ def command(
     file: str | None,
     wrt: tuple[str, ...],
     shapes: tuple[str, ...],
+    assumptions: tuple[str, ...],
     at: str | None,
     data: str | None,
     style: str,
@@ -75,7 +76,7 @@ def command(
 
     Exit status: 0, 1 when the check failed, 2 for bad input.
     """
-    problem = read_problem(text, file, wrt, shapes, at, data)
+    problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
     with Working("differentiating"):
         derivation = derive(problem, hessian, sg.Layout(layout))
     steps = sg.steps(problem.formula, list(problem.wrt)) if wants_steps else []

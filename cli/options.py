@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from symgrad.core.properties import Property
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -21,6 +23,14 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME=SIZES",
         help="Shape of an input, such as X=m,n, or lam= for a scalar (repeatable).",
+    ),
+    click.option(
+        "--assume",
+        "assumptions",
+        multiple=True,
+        metavar="NAME: WORDS",
+        help='What holds for an input, such as "A: symmetric" or "x: positive" (repeatable); '
+        f"words: {', '.join(p.value for p in Property)}.",
     ),
     click.option("--at", metavar="VALUES", help='Values of inputs, such as "x=1, w=[1, 2, 3]".'),
     click.option(

@@ -13,14 +13,17 @@ from typing import BinaryIO, TypeAlias
 import click
 
 import symgrad as sg
+from symgrad.core.properties import Property, read_properties
 from symgrad.errors import FormulaSyntaxError, InvalidValueError, OperandError, ShapeError, Span, UnknownNameError
 
 from .datafiles import read_data
 from .literals import Array, read_shape, read_values
 
 Shapes: TypeAlias = "dict[str, tuple[int | str, ...]]"
+Assumptions: TypeAlias = dict[str, frozenset[Property]]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_ASSUMPTION = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*:\s*(?P<words>[A-Za-z_, ]*[A-Za-z_])\s*", re.ASCII)
 _SIZE_NAMES, _SIZE_NAMES_OF_VECTORS = "mnkpqrst", "nmkpqrst"
 
 
@@ -38,6 +41,7 @@ def read_problem(
     file: str | None,
     wrt: Sequence[str],
     shapes: Sequence[str],
+    assumptions: Sequence[str],
     at: str | None,
     data: str | None,
 ) -> Problem:
@@ -47,7 +51,7 @@ def read_problem(
     declared = _read_shapes(shapes, names)
     arrays = {} if data is None else read_data(data, names)
     values = {**arrays, **({} if at is None else read_values(at))}
-    formula = _parse(source, declared, values)
+    formula = _parse(source, declared, _read_assumptions(assumptions, names), values)
     if at is not None:
         _need_values_used(at, formula)
     if values or data is not None:
@@ -104,24 +108,47 @@ def _read_shapes(options: Iterable[str], known: Collection[str]) -> Shapes:
     return shapes
 
 
-def _parse(source: str, declared: Shapes, values: Mapping[str, Array]) -> sg.Expr:
+def _read_assumptions(options: Iterable[str], known: Collection[str]) -> Assumptions:
+    """Read `A: spd`; an input may be named more than once. Errors are placed in the option."""
+    assumed: Assumptions = {}
+    for option in options:
+        match = _ASSUMPTION.fullmatch(option)
+        if match is None:
+            raise FormulaSyntaxError(
+                '--assume takes a name, a colon and what holds, as in "A: symmetric"',
+                span=Span(0, max(1, len(option))),
+                source=option,
+            )
+        name = match["name"]
+        if name not in known:
+            span = Span(*match.span("name"))
+            raise UnknownNameError(f"--assume: {name} is not in the formula", span=span, source=option)
+        try:
+            found = read_properties(match["words"])
+        except UnknownNameError as error:
+            raise error.locate(Span(*match.span("words")), option) from None
+        assumed[name] = assumed.get(name, frozenset()) | found
+    return assumed
+
+
+def _parse(source: str, declared: Shapes, assumed: Assumptions, values: Mapping[str, Array]) -> sg.Expr:
     """Parse; where the text leaves the shape of an input open or takes it for a scalar, its value decides."""
     observed = {**_observed_shapes(values, _IDENTIFIER.findall(source)), **declared}
     try:
-        formula = sg.parse(source, shapes=declared)
+        formula = sg.parse(source, shapes=declared, assume=assumed)
     except ShapeError:
         if observed == declared:
             raise
-        return _parse_observed(source, observed, None)
+        return _parse_observed(source, observed, assumed, None)
     inputs = formula.inputs
     if all(inputs[name].ndim == len(shape) for name, shape in observed.items() if name in inputs):
         return formula
-    return _parse_observed(source, {k: v for k, v in observed.items() if k in inputs}, formula)
+    return _parse_observed(source, {k: v for k, v in observed.items() if k in inputs}, assumed, formula)
 
 
-def _parse_observed(source: str, shapes: Shapes, otherwise: sg.Expr | None) -> sg.Expr:
+def _parse_observed(source: str, shapes: Shapes, assumed: Assumptions, otherwise: sg.Expr | None) -> sg.Expr:
     try:
-        return sg.parse(source, shapes=shapes)
+        return sg.parse(source, shapes=shapes, assume=assumed)
     except ShapeError:
         if otherwise is None:
             raise

@@ -21,6 +21,7 @@ def command(
     file: str | None,
     wrt: tuple[str, ...],
     shapes: tuple[str, ...],
+    assumptions: tuple[str, ...],
     at: str | None,
     data: str | None,
     seed: int,
@@ -32,7 +33,7 @@ def command(
 
     Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive.
     """
-    problem = read_problem(text, file, wrt, shapes, at, data)
+    problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
     report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values)
     show_report(report)
     return EXIT_STATUS[report.verdict.value]

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from symgrad.backends.membership import require
 from symgrad.backends.partition import Partition, partition
 from symgrad.backends.reference import bind_sizes, check_requirements
 from symgrad.core.dims import shape_text
@@ -61,7 +62,8 @@ class Kernel:
 
     Inputs are given as keywords or as one mapping: lists, numbers, arrays of any real dtype and any strides.
     Derivatives have the shape `output.shape + input.shape`; a scalar's gradient has the input's shape.
-    Errors: ShapeError, UnknownNameError, OperandError for inputs that do not fit the formula.
+    Errors: ShapeError, UnknownNameError, OperandError for inputs that do not fit the formula; InvalidValueError for one
+    that is not what is assumed of it (that a matrix is invertible or definite is not looked at).
     """
 
     def __init__(self, output: Expr, wrt: Sequence[Input], dtype: DType = "float64") -> None:
@@ -78,6 +80,7 @@ class Kernel:
         self._halves: tuple[Partition, Program, Program] | None = None
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
         self._real = np.dtype(dtype)
+        self._assumed = [(place, node) for place, node in enumerate(nodes) if node.properties]
 
     def __call__(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
         """Return the value: a number for a scalar formula, else an array."""
@@ -140,7 +143,11 @@ class Kernel:
         arrays = [self._as_array(name, given[name]) for name in self.inputs]
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
-        return arrays, self._bind_shapes(arrays, shapes) if sizes is None else sizes
+        if sizes is None:
+            sizes = self._bind_shapes(arrays, shapes)
+        for place, node in self._assumed:
+            require(node, arrays[place])
+        return arrays, sizes
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         for name in given:

@@ -6,8 +6,9 @@ and ADJOINT look at the whole from outside: they know nothing of the derivative'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import frexp
 from typing import Any, Protocol
 
@@ -18,8 +19,10 @@ from symgrad.core.dims import element_count, evaluate
 from symgrad.core.expr import Expr, Input, Literal, postorder
 from symgrad.core.traversal import substitute
 from symgrad.diff.pushforward import push_forward
+from symgrad.diff.tangent import project
 from symgrad.errors import InvalidValueError
 from symgrad.verification import differences, precise, rounding
+from symgrad.verification.manifold import retract, sharpen
 from symgrad.verification.model import Check, Point, Route, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
 from symgrad.verification.sampling import violations
@@ -66,8 +69,12 @@ class Subject:
         name = "x_dot"
         while name in output.inputs:
             name += "_"
-        tangents = {x.name: (name, push_forward(output, {x: Input(name, x.shape)})) for x in wrt}
+        tangents = {x.name: (name, push_forward(output, {x: project(x, Input(name, x.shape))})) for x in wrt}
         return cls(output, tuple(wrt), gradients, kernel, tangents)
+
+    def input(self, name: str) -> Input:
+        """Return the input of this name that is differentiated by."""
+        return next(x for x in self.wrt if x.name == name)
 
     @property
     def eps(self) -> float:
@@ -82,8 +89,12 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What the value and the derivatives should be at a point, and how much a kernel's may differ by rounding."""
+    """What the value and the derivatives should be at a point, and how much a kernel's may differ by rounding.
 
+    `values` are those of the inputs, with more digits where floats cannot hold what is assumed of them.
+    """
+
+    values: Mapping[str, np.ndarray]
     value: Precise
     gradients: Mapping[str, Precise]
     value_rounding: np.ndarray
@@ -140,14 +151,18 @@ def _open(route: Route, number: int, name: str | None, why: str) -> Check:
 def _expect(subject: Subject, point: Point, rng: np.random.Generator) -> Expected:
     names = [x.name for x in subject.wrt]
     exprs = [subject.output, *(subject.gradients[name] for name in names)]
-    values, note = _truth(exprs, point)
+    inputs = {**subject.output.inputs, **{x.name: x for x in subject.wrt}}
+    sharp = {name: sharpen(inputs[name], x, precise.MORE_DIGITS + 5) for name, x in point.values.items()}
+    inexact = [name for name, x in sharp.items() if x is not point.values[name]]
+    values, note = _truth(exprs, replace(point, values=sharp))
     centres = [precise.as_float(truth.value) for truth in values]
-    spreads = rounding.spreads(exprs, point.values, centres, rng, subject.eps, point.sizes)
+    spreads = rounding.spreads(exprs, point.values, centres, rng, subject.eps, point.sizes, inexact)
     bounds = [
         rounding.INFLATION * spread + precise.as_float(truth.uncertainty) + _TINY
         for spread, truth in zip(spreads, values, strict=True)
     ]
     return Expected(
+        values=sharp if not note else point.values,
         value=values[0],
         gradients=dict(zip(names, values[1:], strict=True)),
         value_rounding=bounds[0],
@@ -187,18 +202,20 @@ def _check_value(subject: Subject, expected: Expected, number: int, found: Seque
     return _judge(subject, Route.VALUE, number, None, error, expected.value_rounding, truth, 0.0)
 
 
-def _rounded_numbers(subject: Subject, point: Point, name: str, direction: np.ndarray, slope: Slope) -> np.ndarray:
+def _rounded_numbers(
+    output: Expr, point: Point, slope_of: Callable[[Expr, Precise], Slope], slope: Slope
+) -> np.ndarray:
     """Return how far the slope moves when the decimal numbers of the formula move in their last place.
 
     A derivative combines them in float64: that of x**2/0.3 holds 2/0.3, rounded.
     """
     total = np.zeros(slope.low.shape)
-    for number in postorder(subject.output):
+    for number in postorder(output):
         if not isinstance(number, Literal) or not _is_rounded(number.value):
             continue
-        (output,) = substitute([subject.output], {number: Literal(float(np.nextafter(number.value, np.inf)))})
-        (centre,) = precise.evaluate_twice([output], point.values, point.sizes)
-        other = precise.directional_derivative(output, point.values, name, direction, centre, point.sizes)
+        (moved,) = substitute([output], {number: Literal(float(np.nextafter(number.value, np.inf)))})
+        (centre,) = precise.evaluate_twice([moved], point.values, point.sizes)
+        other = slope_of(moved, centre)
         total = total + precise.absolute(other.low - slope.low) + precise.absolute(other.high - slope.high)
     return np.asarray(rounding.INFLATION * total)
 
@@ -215,11 +232,15 @@ def _check_formula(
 
     x = np.asarray(point.values[name], float)
     direction = _units(x) * rng.uniform(0.5, 1.5, size=x.shape) * rng.choice([-1.0, 1.0], size=x.shape)
+    sharp = replace(point, values=expected.values)
+
+    def slope_of(output: Expr, centre: Precise) -> Slope:
+        move = partial(retract, subject.input(name))
+        return precise.directional_derivative(output, sharp.values, name, direction, centre, sharp.sizes, move)
+
     try:
-        slope = precise.directional_derivative(
-            subject.output, point.values, name, direction, expected.value, point.sizes
-        )
-        rounded = _rounded_numbers(subject, point, name, direction, slope)
+        slope = slope_of(subject.output, expected.value)
+        rounded = _rounded_numbers(subject.output, sharp, slope_of, slope)
     except NotPreciseError:
         return None  # a step leaves the domain: the point is at its edge
     with mpmath.workdps(precise.MORE_DIGITS):
@@ -256,10 +277,11 @@ def _check_differences(
     rng: np.random.Generator,
 ) -> Check:
     x = np.asarray(point.values[name], float)
+    node = subject.input(name)
 
     def function(flat: np.ndarray) -> np.ndarray:
         try:
-            moved = {**point.values, name: flat.reshape(x.shape)}
+            moved = {**point.values, name: retract(node, x, flat.reshape(x.shape) - x)}
             return np.asarray(subject.kernel(moved), float).ravel()
         except (np.linalg.LinAlgError, InvalidValueError):
             return np.full(expected.value.value.size, np.nan)
@@ -298,7 +320,7 @@ def _check_adjoint(
     tangent_name, tangent = subject.tangents[name]
     x = np.asarray(point.values[name], float)
     v = np.asarray(_units(x) * rng.normal(size=x.shape), subject.kernel.dtype).astype(float)
-    values = {**point.values, tangent_name: v}
+    values = {**expected.values, tangent_name: v}
     u = cotangent.astype(float).ravel()
     extra = 0.0
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +78,11 @@ def directional_derivative(
     direction: np.ndarray,
     centre: Precise,
     sizes: Mapping[str, int] | None = None,
+    move: Callable[[np.ndarray, np.ndarray], np.ndarray] = operator.add,
 ) -> Slope:
     """Return the derivative of `output` along `direction` of one input, by central differences at 65 digits.
+
+    `move(point, step)` says where a step leads.
 
     The error is estimated: truncation from a second step twice as long, rounding from the error of `centre`.
     """
@@ -90,7 +94,7 @@ def directional_derivative(
         along = np.frompyfunc(mpmath.mpf, 1, 1)(direction)
 
         def at(t: Any) -> np.ndarray:
-            moved = {**values, name: np.asarray(start + t * along, dtype=object)}
+            moved = {**values, name: np.asarray(move(start, t * along), dtype=object)}
             return evaluate([output], moved, MORE_DIGITS, sizes)[0]
 
         f_0 = centre.value

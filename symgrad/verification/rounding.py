@@ -7,7 +7,7 @@ Operations that round nothing (a maximum, a transpose, a choice) are left alone,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -30,8 +30,12 @@ def spreads(
     rng: np.random.Generator,
     eps: float,
     known_sizes: Mapping[str, int] | None = None,
+    inexact: Collection[str] = (),
 ) -> list[np.ndarray]:
-    """Return for each expression how far, at most, its disturbed evaluations lie from the `expected` values."""
+    """Return for each expression how far, at most, its disturbed evaluations lie from the `expected` values.
+
+    Inputs named in `inexact` are rounded themselves.
+    """
 
     def disturbed(node: Apply, sizes: Mapping[str, int], operands: list[np.ndarray]) -> np.ndarray:
         if is_exact(node):
@@ -46,7 +50,8 @@ def spreads(
 
     result = [eps * np.abs(np.asarray(value, float)) for value in expected]
     for _ in range(DRAWS):
-        drawn = evaluate_reference(exprs, values, call=disturbed, sizes=known_sizes)
+        moved = {**values, **{name: _disturb(np.asarray(values[name], float), rng, eps) for name in inexact}}
+        drawn = evaluate_reference(exprs, moved, call=disturbed, sizes=known_sizes)
         with np.errstate(invalid="ignore"):  # where the derivative is infinite
             result = [
                 np.maximum(spread, np.abs(draw - np.asarray(value, float)))

@@ -6,21 +6,21 @@ same. So a branch that `where` does not choose may do as it likes, and both bran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from symgrad.backends.membership import require
 from symgrad.backends.reference import bind_sizes, call_reference, check_requirements, evaluate_reference
 from symgrad.core.dims import Dim, evaluate
 from symgrad.core.domain import Domain, Interval
 from symgrad.core.expr import Apply, Expr, Input, postorder
 from symgrad.errors import InvalidValueError, ShapeError, UnknownNameError
+from symgrad.verification.manifold import Draw, nearest, settle
 from symgrad.verification.model import Point
-
-Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 _MARGIN = 0.02  # of the width of an interval (at most 1): near an edge derivatives blow up
 _ATTEMPTS = 80
@@ -123,7 +123,12 @@ class Sampler:
         for name in at:
             if name not in names:
                 raise UnknownNameError(f"there is no input {name}; the formula has {', '.join(sorted(names))}")
-        return {name: np.asarray(value, self.dtype) for name, value in at.items()}
+        given = {name: np.asarray(value, self.dtype) for name, value in at.items()}
+        for node in self.inputs:
+            if node.name in given and given[node.name].ndim == node.ndim:
+                require(node, given[node.name], thorough=True)
+                given[node.name] = nearest(node, given[node.name])
+        return given
 
     def _sizes(self, known: Mapping[str, int], plan: int) -> dict[str, int]:
         names = dict.fromkeys(name for name in size_names(self.inputs) if name not in known)
@@ -133,11 +138,14 @@ class Sampler:
 
     def _draw_values(self, sizes: Mapping[str, int], fixed: Mapping[str, np.ndarray]) -> Point:
         shapes = {x.name: tuple(evaluate(size, sizes) for size in x.shape) for x in self.inputs}
+        nodes = {x.name: x for x in self.inputs}
         kinds = {name: self._worked.get(name, draw_normal) for name in shapes if name not in fixed}
         blamed: Expr = self.output
         for attempt in range(_ATTEMPTS):
             margin = _MARGIN if attempt < _ATTEMPTS // 2 else 0.0
-            drawn = {name: self._round(kind(self.rng, shapes[name])) for name, kind in kinds.items()}
+            drawn = {
+                name: self._round(settle(nodes[name], kind)(self.rng, shapes[name])) for name, kind in kinds.items()
+            }
             values = {name: fixed[name] if name in fixed else drawn[name] for name in shapes}
             culprits = violations(self.output, values, margin, _HUGE[self.dtype])
             if not culprits:

@@ -15,8 +15,10 @@ import numpy as np
 from symgrad.core.domain import REALS, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Structured
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import Property
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import Always
 from symgrad.ops.linalg.inverse import mp_matrices, solution_cotangents
 from symgrad.ops.linalg.triangle import tril
 from symgrad.ops.linalg.triangular import TRIANGULAR, solve_triangular, substitute
@@ -61,6 +63,7 @@ def cholesky_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
 cholesky = array_op(
     "cholesky",
     doc="The lower triangular L with L @ L.T = (A + A.T)/2.",
+    properties=Always(frozenset({Property.LOWER, Property.INVERTIBLE})),
     operands=("A",),
     aliases=("chol",),
     latex=r"\operatorname{chol}",
@@ -151,6 +154,7 @@ def cholesky_inverse_mp(_node: Apply, _sizes: Sizes, factor: np.ndarray) -> np.n
 cholesky_inverse = array_op(
     "cholesky_inverse",
     doc="The inverse of L @ L.T for a lower triangular L; what is above its diagonal does not count.",
+    properties=Always(frozenset({Property.SPD})),
     operands=("L",),
     latex=r"\left( {0} {0}^{{\top}} \right)^{{-1}}",
     signature="...(n,n)->(n,n)",

@@ -12,11 +12,16 @@ import numpy as np
 from symgrad.core.domain import MatrixDomain
 from symgrad.core.expr import Apply, Expr, Flat, Kink, Structured
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import Properties, Property
+from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import trace
 from symgrad.ops.define import array_op
+from symgrad.ops.exponential import log
+from symgrad.ops.infer import common
+from symgrad.ops.linalg.cholesky import cholesky
 from symgrad.ops.linalg.inverse import inv, mp_matrices, solve
-from symgrad.ops.reduction import first
-from symgrad.ops.shaping import Sizes, append_axes, swap
+from symgrad.ops.reduction import first, prod
+from symgrad.ops.shaping import Sizes, append_axes, diagonal, swap
 
 SOURCE = ("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.4",)
 
@@ -75,14 +80,39 @@ def sign_det_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return mp_matrices(sign_of_det_mp, a)
 
 
+def det_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    known = common(operands)
+    found = {Property.NONZERO} if Property.INVERTIBLE in known else set()
+    return frozenset(found | ({Property.NONNEGATIVE} if Property.PSD in known else set()))
+
+
+def det_numeric(node: Apply) -> Routine | None:
+    return None if Property.SPD in node.operands[0].properties else Routine("det")
+
+
+def det_by_factor(node: Apply) -> Expr:
+    """Of an spd matrix, so that all that needs its Cholesky factor shares it."""
+    return prod(diagonal(cholesky(node.operands[0])), axis=-1) ** 2
+
+
+def logdet_numeric(node: Apply) -> Routine | None:
+    return None if Property.SPD in node.operands[0].properties else Routine("logdet")
+
+
+def logdet_by_factor(node: Apply) -> Expr:
+    return 2 * sum(log(diagonal(cholesky(node.operands[0]))), axis=-1)
+
+
 det = array_op(
     "det",
     doc="The determinant of a square matrix.",
+    properties=det_properties,
     operands=("A",),
     latex=r"\det",
     signature="...(n,n)->()",
     derivative=Structured(det_pushforward, det_pullback),
-    numeric=Routine("det"),
+    numeric=det_numeric,
+    expand=det_by_factor,
     reference=det_reference,
     mp=det_mp,
     domain=(MatrixDomain("invertible"),),
@@ -96,7 +126,8 @@ logdet = array_op(
     latex=r"\log\left|\det {0}\right|",
     signature="...(n,n)->()",
     derivative=Structured(logdet_pushforward, logdet_pullback),
-    numeric=Routine("logdet"),
+    numeric=logdet_numeric,
+    expand=logdet_by_factor,
     reference=logdet_reference,
     mp=logdet_mp,
     domain=(MatrixDomain("invertible"),),

@@ -19,12 +19,14 @@ from symgrad.core.domain import MatrixDomain
 from symgrad.core.expr import Apply, Expr, Kink, Structured, Via
 from symgrad.core.indexing import FULL, Cut, Pick
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import NONE, Properties, Property
 from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, as_row
 from symgrad.ops.define import array_op
 from symgrad.ops.exponential import sqrt
+from symgrad.ops.infer import Always, common
 from symgrad.ops.linalg.inverse import mp_matrices
 from symgrad.ops.piecewise import equal, where
 from symgrad.ops.reduction import first
@@ -135,9 +137,17 @@ def eigvalsh_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return eigh_mp(node, sizes, a)[..., 0, :]
 
 
+def eigvalsh_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    known = common(operands)
+    if Property.SPD in known:
+        return frozenset({Property.POSITIVE})
+    return frozenset({Property.NONNEGATIVE}) if Property.PSD in known else NONE
+
+
 eigvalsh = array_op(
     "eigvalsh",
     doc="The eigenvalues of the symmetric matrix (A + A.T)/2 in rising order.",
+    properties=eigvalsh_properties,
     operands=("A",),
     aliases=("eigenvalues",),
     latex=r"\lambda",
@@ -226,6 +236,7 @@ def eigenvectors_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
 eigenvectors = array_op(
     "eigenvectors",
     doc="The orthonormal eigenvectors of the symmetric matrix (A + A.T)/2 as columns, in the order of eigvalsh.",
+    properties=Always(frozenset({Property.ORTHOGONAL})),
     operands=("A",),
     latex=r"\operatorname{eigvec}",
     signature="...(n,n)->(n,n)",

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.core.domain import REALS, MatrixDomain
-from symgrad.core.expr import Apply, Expr, Structured
+from symgrad.core.expr import Apply, Expr, Structured, lookup
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import Properties, Property
 from symgrad.ops.broadcasting import unbroadcast
 from symgrad.ops.contraction import as_column, as_row, outer
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import MULTIPLICATIVE, common
 from symgrad.ops.reduction import first
 from symgrad.ops.shaping import Sizes, swap
 
@@ -54,15 +56,30 @@ def inv_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return mp_matrices(mpmath.inverse, a)
 
 
+def inv_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    return common(operands) & (MULTIPLICATIVE | {Property.SKEW}) | {Property.INVERTIBLE}
+
+
+def inv_numeric(node: Apply) -> Routine | None:
+    return None if Property.SPD in node.operands[0].properties else Routine("inv")
+
+
+def inv_by_factor(node: Apply) -> Expr:
+    """Of an spd matrix, so that all that needs its Cholesky factor shares it."""
+    return lookup("cholesky_inverse")(lookup("cholesky")(node.operands[0]))
+
+
 inv = array_op(
     "inv",
     doc="The inverse of a square matrix.",
+    properties=inv_properties,
     operands=("A",),
     aliases=("inverse",),
     latex="{0}^{{-1}}",
     signature="...(n,n)->(n,n)",
     derivative=Structured(inv_pushforward, inv_pullback),
-    numeric=Routine("inv"),
+    numeric=inv_numeric,
+    expand=inv_by_factor,
     reference=inv_reference,
     mp=inv_mp,
     domain=(MatrixDomain("invertible"),),
@@ -122,6 +139,19 @@ def solve_mp(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) -> np.nd
     return np.asarray(np.matmul(inverse, b), dtype=object)
 
 
+def solve_numeric(node: Apply) -> Routine | None:
+    known = node.operands[0].properties & {Property.SPD, Property.LOWER, Property.UPPER}
+    return None if known else Routine("solve")
+
+
+def solve_with_structure(node: Apply) -> Expr:
+    """By substitution for a triangular matrix, by the Cholesky factor, which others may share, for an spd one."""
+    a, b = node.operands
+    if a.properties & {Property.LOWER, Property.UPPER}:
+        return lookup("solve_triangular")(a, b, lower=Property.LOWER in a.properties)
+    return lookup("cholesky_solve")(lookup("cholesky")(a), b)
+
+
 solve = array_op(
     "solve",
     doc="The solution x of A @ x = b; b is a vector or a matrix of columns.",
@@ -129,7 +159,8 @@ solve = array_op(
     latex=r"{0}^{{-1}} {1}",
     signature="(n,n),(n)->(n) | ...(n,n),(n,k)->(n,k)",
     derivative=Structured(solve_pushforward, solve_pullback),
-    numeric=Routine("solve"),
+    numeric=solve_numeric,
+    expand=solve_with_structure,
     reference=solve_reference,
     mp=solve_mp,
     domain=(MatrixDomain("invertible"), REALS),

@@ -13,6 +13,7 @@ from symgrad.errors import OperandError
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import MULTIPLICATIVE, Shared
 from symgrad.ops.linalg.inverse import inv
 from symgrad.ops.shaping import Sizes
 
@@ -67,6 +68,7 @@ def matrix_power_reference(node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndar
 matrix_power = array_op(
     "matrix_power",
     doc="The k-th power of a square matrix for an integer k; below 0 that of the inverse, for 0 the identity.",
+    properties=Shared(MULTIPLICATIVE),
     operands=("A",),
     latex="{0}^{{{k}}}",
     signature="...(n,n)->(n,n)",

@@ -11,6 +11,7 @@ from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum, unbroadcast
 from symgrad.ops.contraction import bilinear_pushforward
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import ENTRYWISE, MULTIPLICATIVE, Shared
 from symgrad.ops.shaping import Sizes, reshape, scatter
 
 _NEW = NewAxis()
@@ -56,6 +57,7 @@ def kron_reference(_node: Apply, _sizes: Sizes, a: np.ndarray, b: np.ndarray) ->
 kron = array_op(
     "kron",
     doc="The Kronecker product of two matrices, the blocks A[i,j]*B; or of two vectors.",
+    properties=Shared(MULTIPLICATIVE | ENTRYWISE),
     operands=("A", "B"),
     latex=r"{0} \otimes {1}",
     shape=kron_shape,

@@ -6,7 +6,9 @@ import numpy as np
 
 from symgrad.core.expr import Apply, Expr, Transposed
 from symgrad.core.numeric import BandMask
+from symgrad.core.properties import Properties, Property
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import common
 from symgrad.ops.shaping import Sizes, swap
 
 
@@ -31,9 +33,18 @@ def triu_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
     return np.triu(x)
 
 
+def tril_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    return common(operands) & {Property.UPPER, Property.NONNEGATIVE} | {Property.LOWER}
+
+
+def triu_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    return common(operands) & {Property.LOWER, Property.NONNEGATIVE} | {Property.UPPER}
+
+
 tril = array_op(
     "tril",
     doc="The lower triangle of a matrix, zeros above the diagonal.",
+    properties=tril_properties,
     latex=r"\operatorname{tril}",
     signature="...(m,n)->(m,n)",
     derivative=Transposed(tril_cotangent),
@@ -43,6 +54,7 @@ tril = array_op(
 triu = array_op(
     "triu",
     doc="The upper triangle of a matrix, zeros below the diagonal.",
+    properties=triu_properties,
     latex=r"\operatorname{triu}",
     signature="...(m,n)->(m,n)",
     derivative=Transposed(triu_cotangent),

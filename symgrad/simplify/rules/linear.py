@@ -10,10 +10,9 @@ from symgrad.ops.arithmetic import ONE, div, mul, neg
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, matmul, outer, trace
-from symgrad.ops.linalg.cholesky import cholesky, cholesky_solve
+from symgrad.ops.linalg.cholesky import cholesky_solve
 from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.linalg.products import kron
-from symgrad.ops.linalg.triangle import tril
 from symgrad.ops.linalg.triangular import solve_triangular
 from symgrad.ops.shaping import diag, swap, transpose
 from symgrad.simplify.engine import rule
@@ -133,13 +132,6 @@ def solve_for_identity(node: Apply) -> Expr | None:
     """solve(A, eye(n)) is inv(A)."""
     a, b = node.operands
     return inv(a) if is_op(b, eye) and a.ndim == 2 else None
-
-
-@rule(tril)
-def triangle_of_triangle(node: Apply) -> Expr | None:
-    """tril(cholesky(A)) is cholesky(A)."""
-    (x,) = node.operands
-    return x if is_op(x, cholesky, tril) else None
 
 
 @rule(matmul)
