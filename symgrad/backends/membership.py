@@ -23,62 +23,64 @@ def require(node: Input, x: Array, thorough: bool = False) -> None:
     a definite one has to be symmetric with a positive diagonal. NaN passes: the kernel will show it.
     """
     for assumed in essential(node.properties):
-        reason = violation(assumed, x, thorough)
+        reason = violation(assumed, x, node.name, thorough)
         if reason:
-            raise InvalidValueError(f"{node.name} is assumed {assumed.value}, but {reason.replace('@', node.name)}")
+            raise InvalidValueError(f"{node.name} is assumed {assumed.value}, but {reason}")
 
 
-def violation(assumed: Property, x: Array, thorough: bool) -> str:
-    """Return a sentence about x (called `@`) that shows why it does not have the property; empty if it has."""
+def violation(assumed: Property, x: Array, name: str = "x", thorough: bool = True) -> str:
+    """Return a sentence about x, called `name`, that shows why it does not have the property; empty if it has."""
     match assumed:
         case Property.POSITIVE:
-            return _entry(x, x <= 0)
+            return _entry(x, x <= 0, name)
         case Property.NONNEGATIVE:
-            return _entry(x, x < 0)
+            return _entry(x, x < 0, name)
         case Property.NONZERO:
-            return _entry(x, x == 0)
+            return _entry(x, x == 0, name)
         case Property.SIMPLEX:
             total = x.sum(axis=-1)
-            return _entry(x, x < 0) or _number(total, 1, "the entries of @ sum to")
+            return _entry(x, x < 0, name) or _number(total, 1, f"the entries of {name} sum to")
         case Property.UNIT:
-            return _number(np.sqrt((x * x).sum(axis=-1)), 1, "the length of @ is")
-    return _matrix_violation(assumed, x, thorough)
+            return _number(np.sqrt((x * x).sum(axis=-1)), 1, f"the length of {name} is")
+    return _matrix_violation(assumed, x, name, thorough)
 
 
-def _matrix_violation(assumed: Property, x: Array, thorough: bool) -> str:
+def _matrix_violation(assumed: Property, x: Array, name: str, thorough: bool) -> str:
     transposed = np.swapaxes(x, -1, -2)
     match assumed:
         case Property.SYMMETRIC:
-            return _pair(x, x - transposed)
+            return _pair(x, x - transposed, name)
         case Property.SKEW:
-            return _pair(x, x + transposed)
+            return _pair(x, x + transposed, name)
         case Property.PSD | Property.SPD:
-            return _pair(x, x - transposed) or _indefinite(assumed, x, thorough)
+            return _pair(x, x - transposed, name) or _indefinite(assumed, x, name, thorough)
         case Property.DIAGONAL:
-            return _entry(x, np.abs(x - x * np.eye(x.shape[-1])) > _tolerance(x))
+            return _entry(x, np.abs(x - x * np.eye(x.shape[-1])) > _tolerance(x), name)
         case Property.LOWER:
-            return _entry(x, np.abs(np.triu(x, 1)) > _tolerance(x))
+            return _entry(x, np.abs(np.triu(x, 1)) > _tolerance(x), name)
         case Property.UPPER:
-            return _entry(x, np.abs(np.tril(x, -1)) > _tolerance(x))
+            return _entry(x, np.abs(np.tril(x, -1)) > _tolerance(x), name)
         case Property.ORTHOGONAL:
-            return _entry(np.matmul(transposed, x), _far(np.matmul(transposed, x), np.eye(x.shape[-1])), "(@.T @ @)")
+            return _entry(
+                np.matmul(transposed, x), _far(np.matmul(transposed, x), np.eye(x.shape[-1])), f"({name}.T @ {name})"
+            )
         case Property.INVERTIBLE if thorough and x.size and np.isfinite(x).all():
             rank = np.linalg.matrix_rank(x)
-            return "" if (rank == x.shape[-1]).all() else "@ is singular"
+            return "" if (rank == x.shape[-1]).all() else f"{name} is singular"
     return ""
 
 
-def _indefinite(assumed: Property, x: Array, thorough: bool) -> str:
+def _indefinite(assumed: Property, x: Array, name: str, thorough: bool) -> str:
     strict = assumed is Property.SPD
     entries = np.diagonal(x, axis1=-2, axis2=-1)
     wrong = entries <= 0 if strict else entries < -_tolerance(x)
     if wrong.any():
-        return f"a diagonal entry of @ is {float(entries[wrong][0])!r}"
+        return f"a diagonal entry of {name} is {float(entries[wrong][0])!r}"
     if not thorough or not x.size or not np.isfinite(x).all():
         return ""
     smallest = float(np.min(np.linalg.eigvalsh(x)))
     limit = 0.0 if strict else -_tolerance(x)
-    return "" if smallest > limit or (not strict and smallest == limit) else f"@ has the eigenvalue {smallest:.6g}"
+    return "" if smallest > limit or (not strict and smallest == limit) else f"{name} has the eigenvalue {smallest:.6g}"
 
 
 def _tolerance(x: Array) -> float:
@@ -90,7 +92,7 @@ def _far(x: Array, wanted: Array) -> Array:
     return np.asarray(np.abs(x - wanted) > _tolerance(np.ones(1, x.dtype)))
 
 
-def _entry(x: Array, wrong: Array, what: str = "@") -> str:
+def _entry(x: Array, wrong: Array, what: str) -> str:
     """Show the first entry that is wrong."""
     if not np.any(wrong):
         return ""
@@ -99,14 +101,14 @@ def _entry(x: Array, wrong: Array, what: str = "@") -> str:
     return f"{what}{where} = {float(x[place])!r}"
 
 
-def _pair(x: Array, difference: Array) -> str:
+def _pair(x: Array, difference: Array, name: str) -> str:
     """Show two entries that should be equal, or opposite."""
     wrong = np.abs(difference) > _tolerance(x)
     if not wrong.any():
         return ""
     *front, i, j = (int(index) for index in np.argwhere(wrong)[0])
     first, second = (*front, i, j), (*front, j, i)
-    return " and ".join(f"@{list(place)} = {float(x[place])!r}" for place in dict.fromkeys((first, second)))
+    return " and ".join(f"{name}{list(place)} = {float(x[place])!r}" for place in dict.fromkeys((first, second)))
 
 
 def _number(found: Array, wanted: float, what: str) -> str:
