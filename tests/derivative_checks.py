@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from itertools import combinations_with_replacement
 from types import FrameType
 from typing import Any
 
@@ -21,6 +23,7 @@ from formulas import Case
 
 import symgrad as sg
 from symgrad.backends.reference import evaluate_reference
+from symgrad.core.dims import Shape
 from symgrad.core.expr import Expr, Input, postorder
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.simplify import simplify
@@ -36,9 +39,9 @@ COARSEST = 1e-5  # a float comparison that would not see a relative error of thi
 TOLERANCE = mpmath.mpf(10) ** -14  # at 50 digits: simplification folds numbers in floats
 MOST_PRECISE_OPERATIONS = 30_000
 KERNEL_ALLOWANCE = 4.0  # a kernel computes an equal expression in another order than the interpreter
-CHEAP = 1_500  # operations of a formula whose second differences are always taken at 65 digits
+CHEAP = 1_000  # operations of a formula whose second differences are always taken at 65 digits
 SECONDS_TO_DERIVE = 20.0
-SECONDS_OF_DIGITS = 15.0
+SECONDS_OF_DIGITS = 10.0
 STEP = mpmath.mpf(10) ** -14  # of a second difference at 65 digits
 
 
@@ -103,55 +106,51 @@ def check_kernel(case: Case) -> list[Finding]:
 
 
 def _claims(case: Case) -> Iterator[Finding]:
-    formula, checker = case.formula, _Checker(case)
+    formula = case.formula
     inputs = list(formula.inputs.values())
     with _time_limit(SECONDS_TO_DERIVE):
         (short,) = simplify([formula])
         first: dict[str, Expr] = sg.jacobian(formula) if formula.shape else sg.grad(formula)
         pushed, pulled = sg.jvp(formula, inputs), sg.vjp(formula, inputs)
-    yield checker.equation("simplify", short, formula)
-    for x in inputs:
-        yield checker.slope(f"d/d{x.name}", formula, first[x.name], x)
-    tangents = [_new(x, "dot", formula) for x in inputs]
-    cotangent = _new_cotangent(formula)
-    yield checker.equation("jvp", pushed, _pushed(first, inputs, tangents))
-    for x in inputs:
-        yield checker.equation(f"vjp {x.name}", pulled[x.name], _pulled(first[x.name], cotangent))
+    tangents = [_new(f"{x.name}_dot", x.shape, formula) for x in inputs]
+    cotangent = _new("y_bar", formula.shape, formula)
+    equations = [
+        ("simplify", short, formula),
+        ("jvp", pushed, _pushed(first, inputs, tangents)),
+        *((f"vjp {x.name}", pulled[x.name], _pulled(first[x.name], cotangent)) for x in inputs),
+    ]
+    checker = _Checker(case)
+    checker.evaluate([each for _, *pair in equations for each in pair] + list(first.values()))
+    yield from checker.slopes("d", [formula], [[first[x.name]] for x in inputs], inputs)
+    yield from checker.equations(equations)
     if not formula.shape:
-        yield from _second_order(checker, formula, inputs, tangents, first)
+        yield from _second_order(checker, formula, inputs, tangents, list(first.values()))
 
 
 def _second_order(
-    checker: _Checker, formula: Expr, inputs: Sequence[Input], tangents: Sequence[Input], first: Mapping[str, Expr]
+    checker: _Checker, formula: Expr, inputs: Sequence[Input], tangents: Sequence[Input], first: Sequence[Expr]
 ) -> Iterator[Finding]:
     with _time_limit(SECONDS_TO_DERIVE):
         second: dict[str, dict[str, Expr]] = sg.hessian(formula)
         product: dict[str, Expr] = sg.hvp(formula, list(inputs))
-    for row in inputs:
-        for column in inputs:
-            block = second[row.name][column.name]
-            yield checker.slope(f"d2/d{row.name}d{column.name}", first[row.name], block, column)
-    for position, row in enumerate(inputs):
-        yield checker.equation(f"hvp {row.name}", product[row.name], _pushed(second[row.name], inputs, tangents))
-        for column in inputs[: position + 1]:
-            block, other = second[row.name][column.name], second[column.name][row.name]
-            axes = (*range(column.ndim, column.ndim + row.ndim), *range(column.ndim))
-            yield checker.equation(f"symmetry {row.name} {column.name}", block, sg.transpose(other, axes=axes))
-    curvature = _total([sg.sum(t * _pushed(second[x.name], inputs, tangents)) for x, t in zip(inputs, tangents, strict=True)])
+    rows = [_pushed(second[x.name], inputs, tangents) for x in inputs]
+    equations = [(f"hvp {x.name}", product[x.name], row) for x, row in zip(inputs, rows, strict=True)]
+    for x, y in combinations_with_replacement(inputs, 2):
+        swapped = sg.transpose(second[y.name][x.name], axes=(*range(y.ndim, y.ndim + x.ndim), *range(y.ndim)))
+        equations.append((f"symmetry {x.name} {y.name}", second[x.name][y.name], swapped))
+    curvature = _total([sg.sum(t * row) for t, row in zip(tangents, rows, strict=True)])
+    checker.evaluate([each for _, *pair in equations for each in pair] + [curvature])
+    yield from checker.slopes("d2", first, [[second[x.name][y.name] for x in inputs] for y in inputs], inputs)
+    yield from checker.equations(equations)
     yield checker.curvature(formula, inputs, curvature)
 
 
 # --- expressions for what is claimed ---------------------------------------------------------------------------------
 
 
-def _new(x: Input, ending: str, formula: Expr) -> Input:
-    name = f"{x.name}_{ending}"
+def _new(name: str, shape: Shape, formula: Expr) -> Input:
     assert name not in formula.inputs
-    return Input(name, x.shape)
-
-
-def _new_cotangent(formula: Expr) -> Input:
-    return Input("y_bar", formula.shape)
+    return Input(name, shape)
 
 
 def _pushed(jacobians: Mapping[str, Expr], inputs: Sequence[Input], tangents: Sequence[Input]) -> Expr:
@@ -188,6 +187,7 @@ class _Checker:
         self.rng = np.random.default_rng(0)
         formula = case.formula
         self.values = dict(case.values)
+        self.known: dict[Expr, tuple[np.ndarray, np.ndarray]] = {}  # values, and bounds of their rounding errors
         self.directions: dict[str, np.ndarray] = {}
         for x in formula.inputs.values():
             self.directions[x.name] = self.values[x.name] * self._around_one(np.shape(self.values[x.name]))
@@ -197,23 +197,34 @@ class _Checker:
     def _around_one(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(np.round(self.rng.uniform(0.5, 1.5, shape) * self.rng.choice([-1.0, 1.0], shape), 3))
 
-    def equation(self, claim: str, found: Expr, wanted: Expr) -> Finding:
-        """Check that two expressions have one value."""
-        if found is wanted:
-            return Finding(claim, Verdict.RIGHT)
-        if found.shape != wanted.shape:
-            return Finding(claim, Verdict.WRONG, detail=f"shape {found.shape}, not {wanted.shape}")
-        a, b, spread = self._floats([found, wanted])
-        bound = rounding.INFLATION * (spread[0] + spread[1])
-        decided = _judge(claim, np.abs(a - b), bound, b)
-        return decided or self._precisely(claim, lambda: self._equation_in_digits(found, wanted))
+    def evaluate(self, exprs: Sequence[Expr]) -> None:
+        """Compute values and how far rounding moves them, all in one sweep: they share most of their nodes."""
+        new = [each for each in dict.fromkeys(exprs) if each not in self.known]
+        with np.errstate(all="ignore"):
+            values = evaluate_reference(new, self.values, sizes=self.case.sizes)
+            spreads = rounding.spreads(new, self.values, values, self.rng, EPS, self.case.sizes)
+        bounds = [rounding.INFLATION * spread for spread in spreads]
+        self.known.update(zip(new, zip(values, bounds, strict=True), strict=True))
+
+    def equations(self, equations: Sequence[tuple[str, Expr, Expr]]) -> Iterator[Finding]:
+        """Check that pairs of expressions have one value."""
+        for claim, found, wanted in equations:
+            if found is wanted:
+                yield Finding(claim, Verdict.RIGHT)
+            elif found.shape != wanted.shape:
+                yield Finding(claim, Verdict.WRONG, detail=f"shape {found.shape}, not {wanted.shape}")
+            else:
+                (a, rounding_a), (b, rounding_b) = self.known[found], self.known[wanted]
+                decided = _judge(claim, np.abs(a - b), rounding_a + rounding_b, b)
+                yield decided or self._precisely(claim, partial(self._equation_in_digits, found, wanted))
 
     def kernel(self, claim: str, found: np.ndarray, wanted: Expr) -> Finding:
         """Check an array that a kernel computed."""
-        truth, spread = self._floats([wanted])
+        self.evaluate([wanted])
+        truth, allowed = self.known[wanted]
         if found.shape != truth.shape:
             return Finding(claim, Verdict.WRONG, detail=f"shape {found.shape}, not {truth.shape}")
-        bound = KERNEL_ALLOWANCE * rounding.INFLATION * spread[0] + EPS * np.max(np.abs(truth), initial=0.0)
+        bound = KERNEL_ALLOWANCE * allowed + EPS * np.max(np.abs(truth), initial=0.0)
         decided = _judge(claim, np.abs(found - truth), bound, truth)
         if decided is not None:
             return decided
@@ -221,30 +232,48 @@ class _Checker:
             return Finding(claim, Verdict.WRONG, detail=f"{found.ravel()} instead of {truth.ravel()}")
         return Finding(claim, Verdict.UNDECIDED, detail="rounding hides the difference")
 
-    def slope(self, claim: str, output: Expr, derivative: Expr, x: Input) -> Finding:
-        """Check a derivative against differences along a direction of one input."""
-        if derivative.shape != output.shape + x.shape:
-            return Finding(claim, Verdict.WRONG, detail=f"shape {derivative.shape}")
-        found, value, spread = self._floats([derivative, output])
+    def slopes(
+        self, claim: str, outputs: Sequence[Expr], derivatives: Sequence[Sequence[Expr]], inputs: Sequence[Input]
+    ) -> Iterator[Finding]:
+        """Check the derivatives by each input, one for each output, against differences along a direction."""
+        self.evaluate([*outputs, *(each for row in derivatives for each in row)])
+        for x, row in zip(inputs, derivatives, strict=True):
+            tables = self._differences(outputs, x)
+            for output, derivative, table in zip(outputs, row, tables, strict=True):
+                name = f"{claim} {x.name}" if len(outputs) == 1 else f"{claim} {output.shape} {x.name}"
+                yield self._slope(name, output, derivative, x, table)
+
+    def _differences(self, outputs: Sequence[Expr], x: Input) -> list[_Slopes]:
         start, along = self.values[x.name], self.directions[x.name].ravel()
+        centres = [self.known[output] for output in outputs]
 
         def function(flat: np.ndarray) -> np.ndarray:
             try:
                 moved = {**self.values, x.name: flat.reshape(start.shape)}
-                return evaluate_reference([output], moved, sizes=self.case.sizes)[0].ravel()
+                return _flat(evaluate_reference(outputs, moved, sizes=self.case.sizes))
             except (np.linalg.LinAlgError, InvalidValueError, ArithmeticError, ValueError):
-                return np.full(value.size, np.nan)
+                return np.full(sum(value.size for value, _ in centres), np.nan)
 
         with np.errstate(all="ignore"):
-            slopes = differentiate(function, start.ravel(), along[None], spread[1].ravel() / rounding.ULPS, EPS)
-            predicted = found.reshape(-1, along.size) @ along
-            low, high = slopes.low[0], slopes.high[0]
-            size = np.maximum(np.abs(low), np.abs(high))
-            allowed = rounding.INFLATION * spread[0].reshape(-1, along.size) @ np.abs(along)
-            bound = slopes.uncertainty[0] + allowed + SHARPEST * np.max(size, initial=0.0, where=np.isfinite(size))
-            error = np.maximum(np.maximum(low - predicted, predicted - high), 0.0)
+            floor = _flat([bound for _, bound in centres]) / (rounding.INFLATION * rounding.ULPS)
+            found = differentiate(function, start.ravel(), along[None], floor, EPS)
+        ends = np.cumsum([value.size for value, _ in centres])[:-1]
+        parts = [np.split(each[0], ends) for each in (found.low, found.high, found.uncertainty)]
+        return [_Slopes(*each) for each in zip(*parts, strict=True)]
+
+    def _slope(self, claim: str, output: Expr, derivative: Expr, x: Input, table: _Slopes) -> Finding:
+        if derivative.shape != output.shape + x.shape:
+            return Finding(claim, Verdict.WRONG, detail=f"shape {derivative.shape}")
+        value, allowed = self.known[derivative]
+        along = self.directions[x.name].ravel()
+        with np.errstate(all="ignore"):
+            predicted = value.reshape(-1, along.size) @ along
+            size = np.maximum(np.abs(table.low), np.abs(table.high))
+            floor = SHARPEST * np.max(size, initial=0.0, where=np.isfinite(size))
+            bound = table.uncertainty + allowed.reshape(-1, along.size) @ np.abs(along) + floor
+            error = np.maximum(np.maximum(table.low - predicted, predicted - table.high), 0.0)
         decided = _judge(claim, error, bound, size)
-        return decided or self._precisely(claim, lambda: self._slope_in_digits(output, derivative, x))
+        return decided or self._precisely(claim, partial(self._slope_in_digits, output, derivative, x))
 
     def curvature(self, formula: Expr, inputs: Sequence[Input], curvature: Expr) -> Finding:
         """Check the second derivative along a direction against second differences of the formula at 65 digits.
@@ -256,13 +285,6 @@ class _Checker:
             return skipped
         found = self._precisely("curvature", lambda: self._curvature_in_digits(formula, inputs, curvature))
         return skipped if found.verdict is Verdict.UNDECIDED else found
-
-    def _floats(self, exprs: Sequence[Expr]) -> Any:
-        """Return the two values and how far rounding moves them."""
-        with np.errstate(all="ignore"):
-            values = evaluate_reference(exprs, self.values, sizes=self.case.sizes)
-            spreads = rounding.spreads(exprs, self.values, values, self.rng, EPS, self.case.sizes)
-        return *values, spreads
 
     def _operations(self, exprs: Sequence[Expr]) -> int:
         return operation_count(exprs, Point(self.case.sizes, self.values))
@@ -304,21 +326,22 @@ class _Checker:
     def _curvature_in_digits(
         self, formula: Expr, inputs: Sequence[Input], wanted: Expr
     ) -> tuple[np.ndarray, np.ndarray, str]:
-        (found,) = precise.evaluate_twice([wanted], self.values, self.case.sizes)
+        value, allowed = self.known[wanted]
         with mpmath.workdps(precise.MORE_DIGITS):
             to_mp = np.frompyfunc(mpmath.mpf, 1, 1)
+            starts = {x.name: (to_mp(self.values[x.name]), to_mp(self.directions[x.name])) for x in inputs}
 
             def at(t: Any) -> np.ndarray:
-                moved = {
-                    x.name: np.asarray(to_mp(self.values[x.name]) + t * to_mp(self.directions[x.name]), object)
-                    for x in inputs
-                }
+                moved = {name: np.asarray(start + t * along, object) for name, (start, along) in starts.items()}
                 return precise.evaluate([formula], {**self.values, **moved}, precise.MORE_DIGITS, self.case.sizes)[0]
 
             middle = at(mpmath.mpf(0))
-            near, far = [(at(h) - 2 * middle + at(-h)) / h**2 for h in (STEP, 2 * STEP)]
+            near, far = ((at(h) - 2 * middle + at(-h)) / h**2 for h in (STEP, 2 * STEP))
             noise = abs(middle) * mpmath.mpf(10) ** (5 - precise.MORE_DIGITS) / STEP**2
-        return self._compare(found.value, near, near, found.uncertainty + 10 * abs(near - far) + noise)
+            bound = 10 * abs(near - far) + noise + to_mp(allowed)
+            if not np.isfinite(value) or bound > COARSEST * abs(near):
+                raise NotPreciseError("rounding hides the curvature")
+        return self._compare(to_mp(value), near, near, bound)
 
     def _compare(
         self, found: np.ndarray, low: np.ndarray, high: np.ndarray, uncertainty: np.ndarray
@@ -333,6 +356,19 @@ class _Checker:
             worst = int(np.argmax([float(e / b) for e, b in zip(error, bound, strict=True)]))
             numbers = f"{mpmath.nstr(found[worst], 17)}, differences say {mpmath.nstr(low[worst], 17)}"
         return error, bound, numbers
+
+
+@dataclass(frozen=True)
+class _Slopes:
+    """Differences of an output, flat: one-sided slopes at a kink, otherwise the same twice."""
+
+    low: np.ndarray
+    high: np.ndarray
+    uncertainty: np.ndarray
+
+
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([each.ravel() for each in arrays])
 
 
 def _judge(claim: str, error: np.ndarray, bound: np.ndarray, truth: np.ndarray) -> Finding | None:
