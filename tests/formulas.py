@@ -48,7 +48,7 @@ INPUTS = (
     Input("W", (k, m, n)),
 )
 NUMBERS = (Literal(2), Literal(3), Literal(-0.5), Literal(1.5))
-FEWEST_NODES, MOST_NODES = 5, 32
+FEWEST_NODES, MOST_NODES = 5, 26
 LARGEST_ARRAY = 60  # elements of a result on the way
 LARGEST_OUTPUT = 24  # elements of the formula: its Jacobian has many times more
 LARGEST_VALUE = 1e4
