@@ -132,7 +132,7 @@ def _written_shapes(op: OpDef) -> list[Shape]:
 def _made(op: OpDef, operands: list[Expr]) -> Iterator[Apply]:
     """Yield the nodes that the op builds of the operands, one for each choice of parameters that fits."""
     rank = operands[0].ndim if operands else 0
-    for values in product(*(_choices(parameter, rank) for parameter in op.parameters)):
+    for values in product(*(choices(parameter, rank) for parameter in op.parameters)):
         given = {p.name: value for p, value in zip(op.parameters, values, strict=True)}
         try:
             node = op(*operands, **given)
@@ -147,7 +147,7 @@ def _sizes_fit(node: Apply) -> bool:
     return all(evaluate(size, SIZES) >= 0 for size, _ in requires)
 
 
-def _choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
+def choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
     match parameter.kind:
         case ParameterKind.AXIS:
             return (None, *range(rank), *((-1, (0, -1)) if rank > 1 else ()))
@@ -265,7 +265,7 @@ def nodes(draw: st.DrawFn, op: OpDef, pool: list[Expr]) -> Expr | None:
         for position in range(len(op.operand_names))
     ]
     rank = operands[0].ndim
-    given = {p.name: draw(st.sampled_from(_choices(p, rank) or (0,))) for p in op.parameters}
+    given = {p.name: draw(st.sampled_from(choices(p, rank) or (0,))) for p in op.parameters}
     try:
         node = op(*operands, **given)
         if not isinstance(node, Apply) or node.op is not op:

@@ -139,7 +139,8 @@ def _delta(labels: Sequence[int | None], contraction: Contraction) -> _Parts | N
     i, j = labels
     if i is None or j is None:
         return None
-    contraction.deltas.append((i, j))
+    if i != j:
+        contraction.deltas.append((i, j))
     return []
 
 

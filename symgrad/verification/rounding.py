@@ -62,6 +62,8 @@ def spreads(
 
 def is_exact(node: Apply) -> bool:
     """Return whether computing the node from its operands rounds nothing."""
+    if node.op.elementwise and not isinstance(node.op.numeric, Instruction):
+        return False  # also where no kernel exists, which an op says when it is asked for its numeric form
     match node.op.numeric_form(node):
         case Instruction() as instruction:
             return instruction not in _ROUNDING

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from symgrad.core.expr import Apply, Expr
+import builtins
+
+from symgrad.core.expr import Apply, Expr, postorder
 from symgrad.ops.arithmetic import add, div, mul, neg, sub
 from symgrad.ops.broadcasting import broadcast_to, sum
 from symgrad.ops.constants import eye
@@ -32,7 +34,10 @@ def map_of_outer_product(node: Apply) -> Expr | None:
     contraction = read(node)
     if contraction is None or any(factor.tensor.ndim > 2 for factor in contraction.factors):
         return None
-    return write(contraction, node.shape)
+    if not {label for pair in contraction.deltas for label in pair} <= set(contraction.output):
+        return None  # identities that are summed over are for the rule above
+    result = write(contraction, node.shape)
+    return result if _bulk(result) < _bulk(node) else None  # sums that no order makes smaller would go round in circles
 
 
 @rule(*_PRODUCTS)
@@ -47,6 +52,11 @@ def product_of_tensor_sum(node: Apply) -> Expr | None:
         )
         return x.op(left, right)
     return None
+
+
+def _bulk(node: Expr) -> int:
+    """The axes of all tensors that are formed on the way."""
+    return builtins.sum(x.ndim for x in postorder(node) if x.ndim > 2)
 
 
 def _holds_identity(node: Expr) -> bool:
