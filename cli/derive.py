@@ -52,8 +52,8 @@ _RESULT = ("", "")
     type=click.Choice([layout.value for layout in sg.Layout]),
     default=sg.Layout.DEFAULT.value,
     show_default=True,
-    help="Shape of first derivatives: output axes then input axes; rows (numerator) or columns (denominator) for "
-    "gradients; vec(output) by vec(input), columns stacked.",
+    help="Shape of derivatives: output axes then input axes; rows (numerator) or columns (denominator) for gradients; "
+    "vec(output) by vec(input), columns stacked. Of a second derivative the output is the gradient.",
 )
 def command(
     text: str | None,

@@ -53,6 +53,7 @@ from symgrad.ops.linalg.products import cross, kron
 from symgrad.ops.linalg.pseudoinverse import pinv
 from symgrad.ops.linalg.singular import nuclear_norm, spectral_norm, svd, svdvals
 from symgrad.ops.linalg.triangle import tril, triu
+from symgrad.ops.linalg.vectorisation import commutation, vec
 from symgrad.ops.norms import norm_inf, normp
 from symgrad.ops.piecewise import absolute as abs
 from symgrad.ops.piecewise import (
@@ -136,6 +137,7 @@ __all__ = [
     "broadcast_to",
     "cholesky",
     "clip",
+    "commutation",
     "compile",
     "cos",
     "cosh",
@@ -236,6 +238,7 @@ __all__ = [
     "triu",
     "unit",
     "value_and_grad",
+    "vec",
     "vector",
     "verify",
     "vjp",

@@ -12,7 +12,7 @@ from symgrad.backends.partition import fresh
 from symgrad.core.dims import Dim, Shape, Size, named, shape_text
 from symgrad.core.expr import Expr, Input, as_expr
 from symgrad.diff import jacobian as derivative
-from symgrad.diff.layout import Layout, arrange, read_layout
+from symgrad.diff.layout import Layout, arrange, read_layout, unstacked
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
 from symgrad.errors import OperandError, ShapeError, UnknownNameError
@@ -27,6 +27,10 @@ Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types 
 Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
 Wrt: TypeAlias = "Name | Iterable[Name]"
 
+_INSTEAD = {
+    "a gradient": "use jacobian, or sum it",
+    "a Hessian": "sum it, or pick an entry; jacobian(jacobian(f, x), x) has the second derivatives of every entry",
+}
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -125,19 +129,25 @@ def jacobian(formula: Formula, wrt: Wrt | None = None, layout: Layout | str = La
     return _label(wrt, nodes, _derive(output, nodes, convention))
 
 
-def hessian(formula: Formula, wrt: Wrt | None = None) -> Any:
+def hessian(formula: Formula, wrt: Wrt | None = None, layout: Layout | str = Layout.DEFAULT) -> Any:
     """Return the second derivative of a scalar formula, of shape `input.shape + input.shape`.
 
-    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`.
+    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`, the derivative by x and then
+    by y. `layout` lays each block out as the Jacobian of the gradient, an array of its input's shape: with "vec" it is
+    d vec(df/dX)/d vec(Y), the Hessian matrix of Magnus & Neudecker (2019), chapter 10; `Layout` has the others.
+    Errors: ShapeError when the formula is not a scalar; InvalidValueError for an unknown layout.
 
     >>> print(hessian("x.T @ A @ x", "x"))
     A + A.T
+    >>> print(hessian("f(X[n,n]) = trace(X @ X)", "X", layout="vec"))
+    2*commutation(n, n)
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
-    (stable,) = simplify([_need_scalar(output)])
+    convention = layout if isinstance(layout, Layout) else read_layout(layout)
+    (stable,) = simplify([_need_scalar(output, "a Hessian")])
     slopes = simplify(derivative.jacobian(stable, nodes))
-    blocks = [_derive(slope, nodes) for slope in slopes]
+    blocks = [_derive(slope, nodes, convention) for slope in slopes]
     if wrt is not None and _is_single(wrt):
         return blocks[0][0]
     names = [node.name for node in nodes]
@@ -284,10 +294,10 @@ def _as_size(size: int | str | Dim) -> Size:
     raise ShapeError(f"a size is a number or a name, not {size!r}")
 
 
-def _need_scalar(output: Expr) -> Expr:
+def _need_scalar(output: Expr, what: str = "a gradient") -> Expr:
     if output.shape:
         raise ShapeError(
-            f"a gradient needs a scalar formula, this one has shape {shape_text(output.shape)}; use jacobian, or sum it"
+            f"{what} needs a scalar formula, this one has shape {shape_text(output.shape)}; {_INSTEAD[what]}"
         )
     return output
 
@@ -363,9 +373,11 @@ def _new_tangents(output: Expr, nodes: list[Input]) -> dict[Expr, Expr]:
 def _derive(output: Expr, nodes: list[Input], layout: Layout = Layout.DEFAULT) -> list[Expr]:
     """Return the derivatives in textbook form: of the stable form of the output, so that they are stable too."""
     (stable,) = simplify([output])
+    if layout is Layout.VEC:
+        stable = unstacked(stable)
     results = simplify(derivative.jacobian(stable, nodes))
     if layout is not Layout.DEFAULT:
-        results = simplify([arrange(each, output.ndim, layout) for each in results])
+        results = simplify([arrange(each, stable.ndim, layout) for each in results])
     return textbook(results)
 
 

@@ -28,6 +28,7 @@ from symgrad.ops.linalg import (
     pseudoinverse,
     singular,
     triangle,
+    vectorisation,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "special",
     "triangle",
     "trigonometric",
+    "vectorisation",
 ]
