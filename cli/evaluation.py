@@ -21,7 +21,8 @@ from .problem import Problem
 class Derivation:
     """A formula with its derivatives by name, and second derivatives by pair of names when they were asked for.
 
-    `derivatives` have the default layout; `arranged`, those to show, and `second` that of `layout`.
+    `derivatives` have the default layout; `arranged`, those to show, and `second` that of `layout`, which is stated
+    where it matters or when `state_layout` says so.
     """
 
     formula: sg.Expr
@@ -29,12 +30,13 @@ class Derivation:
     arranged: Mapping[str, sg.Expr]
     second: Mapping[tuple[str, str], sg.Expr] = field(default_factory=dict)
     layout: sg.Layout = sg.Layout.DEFAULT
+    state_layout: bool = False
 
     def layout_matters(self) -> bool:
-        """Whether a derivative has to be read with the layout in mind."""
+        """Whether the layout is to be stated: a derivative has to be read with it in mind, or it was asked for."""
         inputs = self.formula.inputs
         first = any(matters(self.formula.shape, inputs[name].shape, self.layout) for name in self.derivatives)
-        return first or self.layout_of_second_matters()
+        return self.state_layout or first or self.layout_of_second_matters()
 
     def layout_of_second_matters(self) -> bool:
         """Whether a second derivative has to be read with the layout in mind."""
@@ -51,7 +53,9 @@ class Evaluation:
     second: Mapping[tuple[str, str], Array]
 
 
-def derive(problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAULT) -> Derivation:
+def derive(
+    problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAULT, state_layout: bool = False
+) -> Derivation:
     """Differentiate. ShapeError for the Hessian of a formula that is not a scalar."""
     names = list(problem.wrt)
     second: dict[tuple[str, str], sg.Expr] = {}
@@ -60,7 +64,7 @@ def derive(problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAUL
         second = {(a, b): blocks[a][b] for i, a in enumerate(names) for b in names[i:]}
     derivatives = sg.jacobian(problem.formula, names)
     arranged = derivatives if layout is sg.Layout.DEFAULT else sg.jacobian(problem.formula, names, layout)
-    return Derivation(problem.formula, derivatives, arranged, second, layout)
+    return Derivation(problem.formula, derivatives, arranged, second, layout, state_layout)
 
 
 def evaluate(derivation: Derivation, values: Mapping[str, Array]) -> Evaluation:

@@ -263,6 +263,23 @@ def test_layouts_of_second_derivatives_and_mixed_blocks(run):
     assert document["at"]["second_derivatives"][1]["value"] == [[2, 0], [2, 1], [2, 1], [0, 4]]
 
 
+def test_a_jacobian_by_name_states_its_layout(run):
+    scalar = ["derive", "sum(x**2)", "--no-verify"]
+    assert run(*scalar, "--jacobian").stdout.splitlines()[2:] == [
+        "df/dx = 2*x    shape (n,)",
+        "layout default: the axes of the output, then those of the input",
+    ]
+    array = ["derive", "A @ x", "--wrt", "x", "--no-verify"]
+    assert run(*array, "--jacobian").stdout == run(*array).stdout
+    assert "df/dx = A    shape (m, n)\nlayout default" in run(*array).stdout
+
+
+def test_a_hessian_of_an_array_is_refused_with_a_way_out(run):
+    result = run("derive", "A @ x", "--hessian")
+    assert result.exit_code == 2
+    assert "a Hessian needs a scalar formula, this one has shape (m,); sum it, or pick an entry" in result.stderr
+
+
 def test_a_constant_second_derivative_has_the_sizes_of_the_inputs(run):
     result = run("derive", "sum(x**2)", "--hessian", "--at", "x=[1, 2]", "--no-verify")
     assert result.exit_code == 0, result.output
