@@ -43,7 +43,12 @@ _RESULT = ("", "")
     help="How to write the result.",
 )
 @click.option("--verify/--no-verify", "wanted", default=True, help="Check the derivative (the default), or do not.")
-@click.option("--hessian", is_flag=True, help="Second derivatives too.")
+@click.option(
+    "--jacobian",
+    is_flag=True,
+    help="First derivatives, and their layout in any case (the default for a formula that is not a scalar).",
+)
+@click.option("--hessian", is_flag=True, help="Second derivatives of a scalar formula too, mixed ones included.")
 @click.option(
     "--steps", "wants_steps", is_flag=True, help="First derivatives step by step: every rule that was applied."
 )
@@ -52,8 +57,8 @@ _RESULT = ("", "")
     type=click.Choice([layout.value for layout in sg.Layout]),
     default=sg.Layout.DEFAULT.value,
     show_default=True,
-    help="Shape of first derivatives: output axes then input axes; rows (numerator) or columns (denominator) for "
-    "gradients; vec(output) by vec(input), columns stacked.",
+    help="Shape of derivatives: output axes then input axes; rows (numerator) or columns (denominator) for gradients; "
+    "vec(output) by vec(input), columns stacked. Of a second derivative the output is the gradient.",
 )
 def command(
     text: str | None,
@@ -65,6 +70,7 @@ def command(
     data: str | None,
     style: str,
     wanted: bool,
+    jacobian: bool,
     hessian: bool,
     layout: str,
     wants_steps: bool,
@@ -72,13 +78,13 @@ def command(
     """Print the derivative of the formula EXPR (- reads it from standard input) and check it.
 
     With --at or --data, or both, the value and the derivatives are also computed there by the compiled kernel.
-    A formula that is not a scalar gives its Jacobian.
+    A formula that is not a scalar gives its Jacobian; --jacobian says so, and names the layout for a scalar too.
 
     Exit status: 0, 1 when the check failed, 2 for bad input.
     """
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
     with Working("differentiating"):
-        derivation = derive(problem, hessian, sg.Layout(layout))
+        derivation = derive(problem, hessian, sg.Layout(layout), state_layout=jacobian)
     steps = sg.steps(problem.formula, list(problem.wrt)) if wants_steps else []
     lines = _LINES.get(style)
     if lines is not None:

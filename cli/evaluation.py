@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 import symgrad as sg
-from symgrad.backends.reference import evaluate_reference
-from symgrad.diff.layout import arrange, matters
+from symgrad.backends.kernel import Program
+from symgrad.backends.reference import bind_sizes, evaluate_reference
+from symgrad.diff.layout import arrange, matters, matters_for_second
+from symgrad.simplify import simplify
 
 from .literals import Array
 from .problem import Problem
@@ -20,7 +21,8 @@ from .problem import Problem
 class Derivation:
     """A formula with its derivatives by name, and second derivatives by pair of names when they were asked for.
 
-    `derivatives` have the default layout and `arranged`, those to show, that of `layout`.
+    `derivatives` have the default layout; `arranged`, those to show, and `second` that of `layout`, which is stated
+    where it matters or when `state_layout` says so.
     """
 
     formula: sg.Expr
@@ -28,11 +30,18 @@ class Derivation:
     arranged: Mapping[str, sg.Expr]
     second: Mapping[tuple[str, str], sg.Expr] = field(default_factory=dict)
     layout: sg.Layout = sg.Layout.DEFAULT
+    state_layout: bool = False
 
     def layout_matters(self) -> bool:
-        """Whether a derivative has to be read with the layout in mind."""
+        """Whether the layout is to be stated: a derivative has to be read with it in mind, or it was asked for."""
         inputs = self.formula.inputs
-        return any(matters(self.formula.shape, inputs[name].shape, self.layout) for name in self.derivatives)
+        first = any(matters(self.formula.shape, inputs[name].shape, self.layout) for name in self.derivatives)
+        return self.state_layout or first or self.layout_of_second_matters()
+
+    def layout_of_second_matters(self) -> bool:
+        """Whether a second derivative has to be read with the layout in mind."""
+        inputs = self.formula.inputs
+        return any(matters_for_second(inputs[a], inputs[b], self.layout) for a, b in self.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +53,29 @@ class Evaluation:
     second: Mapping[tuple[str, str], Array]
 
 
-def derive(problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAULT) -> Derivation:
+def derive(
+    problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAULT, state_layout: bool = False
+) -> Derivation:
     """Differentiate. ShapeError for the Hessian of a formula that is not a scalar."""
     names = list(problem.wrt)
     second: dict[tuple[str, str], sg.Expr] = {}
     if hessian:
-        blocks = sg.hessian(problem.formula, names)
+        blocks = sg.hessian(problem.formula, names, layout)
         second = {(a, b): blocks[a][b] for i, a in enumerate(names) for b in names[i:]}
     derivatives = sg.jacobian(problem.formula, names)
     arranged = derivatives if layout is sg.Layout.DEFAULT else sg.jacobian(problem.formula, names, layout)
-    return Derivation(problem.formula, derivatives, arranged, second, layout)
+    return Derivation(problem.formula, derivatives, arranged, second, layout, state_layout)
 
 
 def evaluate(derivation: Derivation, values: Mapping[str, Array]) -> Evaluation:
     """Run the kernels on `values`. ShapeError when they do not fit the formula or each other."""
     kernel = sg.compile(derivation.formula, wrt=list(derivation.derivatives))
     value, derivatives = kernel.value_and_grad(values)
-    second = {pair: _evaluate_one(block, values) for pair, block in derivation.second.items()}
+    blocks = derivation.second.values()
+    second = _evaluate_together(blocks, derivation.formula, values) if blocks else []
     rank, layout = derivation.formula.ndim, derivation.layout
     arranged = {name: _arrange(np.asarray(array), rank, layout) for name, array in derivatives.items()}
-    return Evaluation(np.asarray(value), arranged, second)
+    return Evaluation(np.asarray(value), arranged, dict(zip(derivation.second, second, strict=True)))
 
 
 def _arrange(array: Array, rank: int, layout: sg.Layout) -> Array:
@@ -71,6 +83,8 @@ def _arrange(array: Array, rank: int, layout: sg.Layout) -> Array:
     return evaluate_reference([form], {"J": array})[0]
 
 
-def _evaluate_one(expr: sg.Expr, values: Mapping[str, Array]) -> Array:
-    own: dict[str, Any] = {name: values[name] for name in expr.inputs}
-    return np.asarray(sg.compile(expr, wrt=[])(own))
+def _evaluate_together(exprs: Iterable[sg.Expr], formula: sg.Expr, values: Mapping[str, Array]) -> list[Array]:
+    """Run one kernel of several expressions. It takes all inputs of the formula: a constant needs their sizes."""
+    inputs = list(formula.inputs.values())
+    arrays = [np.require(values[node.name], "float64", "C") for node in inputs]
+    return Program(simplify(list(exprs)), inputs, "float64")(arrays, bind_sizes(inputs, values))

@@ -21,6 +21,7 @@ from .evaluation import Derivation, Evaluation
 from .literals import Array
 
 _STATEMENT = "; "
+_SECOND_LAYOUT = "; of a second derivative d2f/(dX dY) the output is df/dX and the input Y"
 _STEPS_SHOWN = 40  # of one stage
 _PRINTED_IN_FULL = 20  # numbers in an array
 _VERDICT_STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
@@ -45,7 +46,8 @@ def text_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
 def layout_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
     """Yield the line that says how the derivatives are laid out, where one could be taken for another."""
     if derivation.layout_matters():
-        yield [("layout ", "dim"), (derivation.layout.description, "dim")]
+        second = _SECOND_LAYOUT if derivation.layout_of_second_matters() else ""
+        yield [("layout ", "dim"), (f"{derivation.layout.description}{second}", "dim")]
 
 
 def value_lines(derivation: Derivation, evaluation: Evaluation) -> Iterator[Sequence[Segment]]:

@@ -57,6 +57,7 @@ from symgrad.ops.linalg.pseudoinverse import pinv
 from symgrad.ops.linalg.singular import nuclear_norm, spectral_norm, svd, svdvals
 from symgrad.ops.linalg.triangle import tril, triu
 from symgrad.ops.linalg.triangular import solve_triangular
+from symgrad.ops.linalg.vectorisation import commutation, vec
 from symgrad.ops.norms import norm_inf, normp
 from symgrad.ops.piecewise import absolute as abs
 from symgrad.ops.piecewise import (
@@ -145,6 +146,7 @@ __all__ = [
     "cholesky_inverse",
     "cholesky_solve",
     "clip",
+    "commutation",
     "compile",
     "cos",
     "cosh",
@@ -247,6 +249,7 @@ __all__ = [
     "triu",
     "unit",
     "value_and_grad",
+    "vec",
     "vector",
     "verify",
     "vjp",

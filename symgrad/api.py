@@ -14,7 +14,7 @@ from symgrad.core.expr import Expr, Input, as_expr
 from symgrad.core.properties import Property, read_properties
 from symgrad.core.traversal import substitute
 from symgrad.diff import jacobian as derivative
-from symgrad.diff.layout import Layout, arrange, read_layout
+from symgrad.diff.layout import Layout, arrange, read_layout, unstacked
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
 from symgrad.diff.tangent import Convention, check_flat, project, read_convention, tangent
@@ -31,6 +31,10 @@ Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
 Wrt: TypeAlias = "Name | Iterable[Name]"
 Assumed: TypeAlias = str | Iterable[str | Property]
 
+_INSTEAD = {
+    "a gradient": "use jacobian, or sum it",
+    "a Hessian": "sum it, or pick an entry; jacobian(jacobian(f, x), x) has the second derivatives of every entry",
+}
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -167,22 +171,34 @@ def jacobian(
     return _label(wrt, nodes, _derive(output, nodes, chosen, read_convention(convention)))
 
 
-def hessian(formula: Formula, wrt: Wrt | None = None, convention: Convention | str = Convention.TANGENT) -> Any:
+def hessian(
+    formula: Formula,
+    wrt: Wrt | None = None,
+    layout: Layout | str = Layout.DEFAULT,
+    convention: Convention | str = Convention.TANGENT,
+) -> Any:
     """Return the second derivative of a scalar formula, of shape `input.shape + input.shape`.
 
-    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`. `convention` as for `grad`.
-    Errors: ShapeError when the formula is not a scalar; OperandError for an orthogonal or unit input.
+    With several names the result is a dict of dicts: `hessian(f, ["x", "y"])["x"]["y"]`, the derivative by x and then
+    by y. `layout` lays each block out as the Jacobian of the gradient, an array of its input's shape: with "vec" it is
+    d vec(df/dX)/d vec(Y), the Hessian matrix of Magnus & Neudecker (2019), chapter 10; `Layout` has the others.
+    `convention` is about structured inputs, as for `grad`.
+    Errors: ShapeError when the formula is not a scalar; InvalidValueError for an unknown layout or convention;
+    OperandError for an orthogonal or unit input.
 
     >>> print(hessian("x.T @ A @ x", "x"))
     A + A.T
+    >>> print(hessian("f(X[n,n]) = trace(X @ X)", "X", layout="vec"))
+    2*commutation(n, n)
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
     check_flat(nodes)
-    chosen = read_convention(convention)
-    (stable,) = simplify([_need_scalar(output)])
-    slopes = simplify(derivative.jacobian(stable, nodes, chosen))
-    blocks = [_derive(slope, nodes, convention=chosen) for slope in slopes]
+    chosen = layout if isinstance(layout, Layout) else read_layout(layout)
+    structured = read_convention(convention)
+    (stable,) = simplify([_need_scalar(output, "a Hessian")])
+    slopes = simplify(derivative.jacobian(stable, nodes, structured))
+    blocks = [_derive(slope, nodes, chosen, structured) for slope in slopes]
     if wrt is not None and _is_single(wrt):
         return blocks[0][0]
     names = [node.name for node in nodes]
@@ -331,10 +347,10 @@ def _as_size(size: int | str | Dim) -> Size:
     raise ShapeError(f"a size is a number or a name, not {size!r}")
 
 
-def _need_scalar(output: Expr) -> Expr:
+def _need_scalar(output: Expr, what: str = "a gradient") -> Expr:
     if output.shape:
         raise ShapeError(
-            f"a gradient needs a scalar formula, this one has shape {shape_text(output.shape)}; use jacobian, or sum it"
+            f"{what} needs a scalar formula, this one has shape {shape_text(output.shape)}; {_INSTEAD[what]}"
         )
     return output
 
@@ -421,9 +437,11 @@ def _derive(
 ) -> list[Expr]:
     """Return the derivatives in textbook form: of the stable form of the output, so that they are stable too."""
     (stable,) = simplify([output])
+    if layout is Layout.VEC:
+        stable = unstacked(stable)
     results = simplify(derivative.jacobian(stable, nodes, convention))
     if layout is not Layout.DEFAULT:
-        results = simplify([arrange(each, output.ndim, layout) for each in results])
+        results = simplify([arrange(each, stable.ndim, layout) for each in results])
     return textbook(results)
 
 

@@ -1,4 +1,4 @@
-"""Tests compile into a cache folder of their own."""
+"""Tests compile into a cache folder of their own; with `-n` each worker has one, since each runs this module."""
 
 from __future__ import annotations
 

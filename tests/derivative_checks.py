@@ -164,7 +164,9 @@ def _trailing(x: Expr, count: int) -> Expr:
 
 def _pulled(jacobian: Expr, cotangent: Input) -> Expr:
     rank = cotangent.ndim
-    weights = cotangent[(*(slice(None),) * rank, *(None,) * (jacobian.ndim - rank))] if jacobian.ndim > rank else cotangent
+    weights = (
+        cotangent[(*(slice(None),) * rank, *(None,) * (jacobian.ndim - rank))] if jacobian.ndim > rank else cotangent
+    )
     product = weights * jacobian
     return sg.sum(product, axis=tuple(range(rank))) if rank else product
 
@@ -300,7 +302,9 @@ class _Checker:
         ratios = [float(e / b) for e, b in zip(np.ravel(error), np.ravel(bound), strict=True)]
         worst = int(np.argmax(ratios))
         verdict = Verdict.RIGHT if ratios[worst] <= 1 else Verdict.WRONG
-        return Finding(claim, verdict, ratios[worst], "" if verdict is Verdict.RIGHT else f"entry {worst}: {numbers}", True)
+        return Finding(
+            claim, verdict, ratios[worst], "" if verdict is Verdict.RIGHT else f"entry {worst}: {numbers}", True
+        )
 
     def _affordable(self, exprs: Sequence[Expr]) -> None:
         if self._operations(exprs) > MOST_PRECISE_OPERATIONS:

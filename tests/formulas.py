@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
-from strategies import CONDITION, LARGEST_RANK, OPS, b, choices, constant_operands, into, k, m, n, special
+from strategies import CONDITION, LARGEST_RANK, OPS, choices, constant_operands, into, k, m, n, special
 
 import symgrad as sg
 from symgrad.core.dims import element_count, evaluate
@@ -216,7 +216,11 @@ def _moved(x: Expr, domain: Domain, op: OpDef, choose: Choose) -> Expr:
 
 def _joined(first: Expr, second: Expr, choose: Choose) -> Expr:
     """Return a node of both: of a binary op if one takes them as they are, else of two numbers made of them."""
-    binary = [op for op in (*_OPERATORS, *_OPERATORS, *_PLAIN, *_MATRIX) if len(op.operand_names) == 2 and not constant_operands(op)]
+    binary = [
+        op
+        for op in (*_OPERATORS, *_OPERATORS, *_PLAIN, *_MATRIX)
+        if len(op.operand_names) == 2 and not constant_operands(op)
+    ]
     for _ in range(ATTEMPTS):
         node = _applied(choose(binary), [first, second], {}, choose)
         if node is not None and _fits(node, LARGEST_ARRAY):

@@ -238,7 +238,9 @@ def test_an_error_in_a_text_shows_the_place() -> None:
     assert str(caught.value).splitlines()[-1].strip() == "^^^^^"
 
 
-@pytest.mark.parametrize("other", [None, [1, 2], "x", 1j, np.ones(2), np.array(2.0), object()], ids=repr)
+@pytest.mark.parametrize(
+    "other", [None, [1, 2], "x", 1j, np.ones(2), np.array(2.0), pytest.param(object(), id="object")], ids=repr
+)
 def test_what_is_no_operand(other: Any) -> None:
     x = sg.scalar("x")
     for build in (lambda: x + other, lambda: other * x, lambda: sg.maximum(x, other)):

@@ -1,5 +1,8 @@
 """What is installed: the package list against the tree, versions, and the command."""
 
+import os
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -49,3 +52,16 @@ def test_the_papers_are_there(name):
 def test_what_is_public_is_there():
     assert [name for name in symgrad.__all__ if not hasattr(symgrad, name)] == []
     assert len(set(symgrad.__all__)) == len(symgrad.__all__)
+
+
+def collected(seed: str) -> list[str]:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_tests_are_collected_in_the_same_order_under_the_same_names():
+    """pytest-xdist refuses workers that disagree: ids and orders depend on no hash seed and no address."""
+    once, again = collected("1"), collected("2")
+    assert len(once) > 1000 and once == again

@@ -7,19 +7,21 @@ entry [i, j, k, l] of the result of shape (m, n, p, q) is df[i, j]/dX[k, l].
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import reduce
 from itertools import permutations
+from operator import add as plus
 
 from symgrad.core.dims import Shape, element_count
-from symgrad.core.expr import Apply, Expr
+from symgrad.core.expr import Apply, Expr, Input
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.errors import InvalidValueError
 from symgrad.ops.arithmetic import MINUS_ONE, ONE, add, mul, neg, sub
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import eye
 from symgrad.ops.linalg.products import kron
+from symgrad.ops.linalg.vectorisation import commutation, vec
 from symgrad.ops.shaping import Subscripts, index, reshape, transpose
 
 _MOST_BLOCKS = 4  # factors of a Kronecker product that are put in order by trying
@@ -40,7 +42,12 @@ class Layout(Enum):
 
     NUMERATOR and DENOMINATOR for numbers, vectors, and matrices by a number are those of Wikipedia, Matrix calculus,
     "Layout conventions"; it defines no others, and the rule on axes says what they are here. VEC is the derivative of
-    Magnus & Neudecker, Matrix Differential Calculus (2019), chapter 9.
+    Magnus & Neudecker, Matrix Differential Calculus (2019), chapter 9: Kronecker products, and commutation matrices
+    (chapter 3.7) where there are transposes.
+
+    A second derivative is laid out as the Jacobian of the gradient, taken as an array of its input's shape: of
+    d2f/(dX dY) the output is df/dX and the input Y. So VEC gives the Hessian matrix d vec(df/dX)/d vec(Y) of
+    chapter 10, which is symmetric where X is Y.
     """
 
     DEFAULT = "default"
@@ -76,6 +83,12 @@ def matters(output: Shape, wrt: Shape, layout: Layout) -> bool:
     return bool(output and wrt) if layout is Layout.DEFAULT else bool(output or wrt)
 
 
+def matters_for_second(first: Input, second: Input, layout: Layout) -> bool:
+    """Whether a reader has to know the layout of a second derivative: not of the symmetric matrix of one vector."""
+    symmetric = first is second and first.ndim == 1
+    return matters(first.shape, second.shape, layout) and not symmetric
+
+
 def arrange(jacobian: Expr, rank: int, layout: Layout) -> Expr:
     """Return a Jacobian of the default layout, of an output with `rank` axes, in another layout.
 
@@ -93,6 +106,11 @@ def arrange(jacobian: Expr, rank: int, layout: Layout) -> Expr:
     return result.T if layout is Layout.DENOMINATOR else result
 
 
+def unstacked(output: Expr) -> Expr:
+    """Return f for vec(f): in the layout VEC they have the same derivatives."""
+    return output.operands[0] if isinstance(output, Apply) and output.op is vec else output
+
+
 # --- vec -------------------------------------------------------------------------------------------------------------
 
 
@@ -101,21 +119,45 @@ def _vec(jacobian: Expr, rank: int) -> Expr:
     if jacobian.ndim == 2 and rank == 1:
         return jacobian
     if rank in (0, jacobian.ndim):
-        return _stack_columns(jacobian)[:, None] if rank else _stack_columns(jacobian)[None]
-    terms = [_times(number, _vec_of_term(term, jacobian.shape, rank)) for number, term in _terms(jacobian)]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+        return vec(jacobian)[:, None] if rank else vec(jacobian)[None]
+    terms: list[_Term] = []
+    for number, node in _terms(jacobian):
+        term = _vec_of_term(number, node, jacobian.shape, rank)
+        partner = next((other for other in terms if term.differs_in_order(other)), None)
+        if partner is not None:
+            terms[terms.index(partner)] = replace(partner, reordering=partner.reordering + term.reordering)
+        else:
+            terms.append(term)
+    return reduce(plus, map(_Term.expression, terms))
 
 
-def _vec_of_term(term: Expr, shape: Shape, rank: int) -> Expr:
-    form = _kronecker(term, shape, rank)
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """number*(reordering @ matrix), where the reordering of rows is an identity or made of commutation matrices."""
+
+    number: Expr
+    reordering: Expr
+    matrix: Expr
+
+    def differs_in_order(self, other: _Term) -> bool:
+        """Whether the two are the same but for the order of the rows: then they have a factor in common."""
+        return self.number is other.number and self.matrix is other.matrix and not _is_identity(self.matrix)
+
+    def expression(self) -> Expr:
+        if _is_identity(self.reordering):
+            return _times(self.number, self.matrix)
+        if _is_identity(self.matrix):
+            return _times(self.number, self.reordering)
+        return _times(self.number, self.reordering @ self.matrix)
+
+
+def _vec_of_term(number: Expr, term: Expr, shape: Shape, rank: int) -> _Term:
+    form = _kronecker(number, term, shape, rank)
     if form is not None:
         return form
     order = (*reversed(range(rank)), *reversed(range(rank, len(shape))))
     rows, columns = element_count(shape[:rank]), element_count(shape[rank:])
-    return reshape(transpose(_whole(term, shape), axes=order), (rows, columns))
+    return _Term(number, eye(rows), reshape(transpose(_whole(term, shape), axes=order), (rows, columns)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,36 +168,37 @@ class _Factor:
     axes: tuple[int, ...]
 
 
-def _kronecker(term: Expr, shape: Shape, rank: int) -> Expr | None:
+def _kronecker(number: Expr, term: Expr, shape: Shape, rank: int) -> _Term | None:
     """Return kron(..., B, A) for A[i, k]*B[j, l]*..., scaled by what depends on all rows or all columns.
 
-    None when some factor ties together more than one axis of the output, or of the input.
+    For A[i, l]*B[j, k] it is the rows of kron(A, B), which belong to the transposed output, put in order by a
+    commutation matrix. None when some factor ties together more than one axis of the output, or of the input.
     """
     outputs, inputs = tuple(range(rank)), tuple(range(rank, len(shape)))
-    numbers: list[Expr] = []
     rows: list[Expr] = []
     columns: list[Expr] = []
     parts: list[_Factor] = []
     for factor in _factors(term, len(shape)):
         if not factor.axes:
-            numbers.append(factor.array)
+            number = _times(factor.array, number)
         elif factor.axes == outputs and rank > 1:
-            rows.append(_stack_columns(_whole(factor.array, shape[:rank])))
+            rows.append(vec(_whole(factor.array, shape[:rank])))
         elif factor.axes == inputs and len(inputs) > 1:
-            columns.append(_stack_columns(_whole(factor.array, shape[rank:])))
+            columns.append(vec(_whole(factor.array, shape[rank:])))
         else:
             parts.append(factor)
-    blocks = _in_order(_blocks(parts, len(shape)), rank) if parts else ()
-    if blocks is None:
+    order = _in_order(_blocks(parts, len(shape)), rank) if parts else _Order((), False)
+    if order is None:
         return None
-    result = reduce(_kronecker_product, [_block(axes, parts, shape, rank) for axes in blocks]) if parts else ONE
+    matrix = reduce(_kronecker_product, [_block(axes, parts, shape, rank) for axes in order.blocks]) if parts else ONE
+    reordering = commutation(shape[1], shape[0]) if order.crossed else eye(element_count(shape[:rank]))
+    if rows or columns:
+        matrix, reordering = _Term(ONE, reordering, matrix).expression(), eye(element_count(shape[:rank]))
     for column in rows:
-        result = _times(column[:, None], result)
+        matrix = _times(column[:, None], matrix)
     for row in columns:
-        result = _times(row, result)
-    for number in numbers:
-        result = _times(number, result)
-    return _whole(result, (element_count(shape[:rank]), element_count(shape[rank:])))
+        matrix = _times(row, matrix)
+    return _Term(number, reordering, _whole(matrix, (element_count(shape[:rank]), element_count(shape[rank:]))))
 
 
 def _blocks(parts: Sequence[_Factor], count: int) -> list[set[int]]:
@@ -167,12 +210,22 @@ def _blocks(parts: Sequence[_Factor], count: int) -> list[set[int]]:
     return groups
 
 
-def _in_order(blocks: list[set[int]], rank: int) -> Sequence[set[int]] | None:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The groups of axes in the order of a Kronecker product, and whether its rows are those of the transpose."""
+
+    blocks: Sequence[set[int]]
+    crossed: bool
+
+
+def _in_order(blocks: list[set[int]], rank: int) -> _Order | None:
     """Return the groups in an order in which axes of the output fall, and those of the input too; None if none is."""
     tangled = any(len({axis < rank for axis in block}) < len(block) for block in blocks)
     if tangled or len(blocks) > _MOST_BLOCKS:
         return None
-    return next((order for order in permutations(blocks) if _falls(order, rank)), None)
+    if blocks in ([{0, 3}, {1, 2}], [{1, 2}, {0, 3}]) and rank == 2:
+        return _Order(({0, 3}, {1, 2}), crossed=True)
+    return next((_Order(order, False) for order in permutations(blocks) if _falls(order, rank)), None)
 
 
 def _falls(blocks: Sequence[set[int]], rank: int) -> bool:
@@ -253,10 +306,6 @@ def _placed(node: Expr, rank: int) -> _Factor:
         return _Factor(node, tuple(range(start, rank)))
     kept = [position for position, item in enumerate(items) if item == FULL]
     return _Factor(node.operands[0], tuple(start + position for position in (*kept, *range(len(items), node.ndim))))
-
-
-def _stack_columns(x: Expr) -> Expr:
-    return reshape(x.T, (element_count(x.shape),))
 
 
 def _whole(x: Expr, shape: Shape) -> Expr:

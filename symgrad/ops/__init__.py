@@ -29,6 +29,7 @@ from symgrad.ops.linalg import (
     singular,
     triangle,
     triangular,
+    vectorisation,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "triangle",
     "triangular",
     "trigonometric",
+    "vectorisation",
 ]

@@ -244,6 +244,48 @@ def test_values_are_laid_out_as_the_derivative(run):
     assert "# layout denominator" in run(*formula, "--layout", "denominator", "--format", "python").stdout
 
 
+def test_layouts_of_second_derivatives_and_mixed_blocks(run):
+    formula = ["derive", "f(X[n,n], w[n]) = trace(X @ X) + w @ X @ w", "--hessian", "--no-verify"]
+    lines = run(*formula, "--layout", "vec").stdout.splitlines()
+    assert lines[4:7] == [
+        "d2f/dX2 = 2*commutation(n, n)    shape (n*n, n*n)",
+        "d2f/(dX dw) = kron(eye(n), w[:, None]) + kron(w[:, None], eye(n))    shape (n*n, n)",
+        "d2f/dw2 = X + X.T    shape (n, n)",
+    ]
+    assert lines[7].startswith("layout vec: ")
+    assert lines[7].endswith("; of a second derivative d2f/(dX dY) the output is df/dX and the input Y")
+    assert "second derivative" not in run(*formula, "--layout", "vec", "--wrt", "w").stdout
+    assert "layout" not in run(*formula, "--wrt", "w").stdout
+    document = json.loads(
+        run(*formula, "--layout", "vec", "--at", "X=[[1,2],[3,4]], w=[1,2]", "--format", "json").stdout
+    )
+    assert document["second_derivatives"][0]["text"] == "2*commutation(n, n)"
+    assert document["at"]["second_derivatives"][1]["value"] == [[2, 0], [2, 1], [2, 1], [0, 4]]
+
+
+def test_a_jacobian_by_name_states_its_layout(run):
+    scalar = ["derive", "sum(x**2)", "--no-verify"]
+    assert run(*scalar, "--jacobian").stdout.splitlines()[2:] == [
+        "df/dx = 2*x    shape (n,)",
+        "layout default: the axes of the output, then those of the input",
+    ]
+    array = ["derive", "A @ x", "--wrt", "x", "--no-verify"]
+    assert run(*array, "--jacobian").stdout == run(*array).stdout
+    assert "df/dx = A    shape (m, n)\nlayout default" in run(*array).stdout
+
+
+def test_a_hessian_of_an_array_is_refused_with_a_way_out(run):
+    result = run("derive", "A @ x", "--hessian")
+    assert result.exit_code == 2
+    assert "a Hessian needs a scalar formula, this one has shape (m,); sum it, or pick an entry" in result.stderr
+
+
+def test_a_constant_second_derivative_has_the_sizes_of_the_inputs(run):
+    result = run("derive", "sum(x**2)", "--hessian", "--at", "x=[1, 2]", "--no-verify")
+    assert result.exit_code == 0, result.output
+    assert "d2f/dx2 = [[2., 0.],\n             [0., 2.]]    shape (2, 2)" in result.stdout
+
+
 def test_a_gradient_of_the_default_layout_needs_no_word_on_it(run):
     assert "layout" not in run("derive", "sum(x**2)", "--no-verify").stdout
     assert "shape (1, n)\nlayout numerator" in run("derive", "sum(x**2)", "--no-verify", "--layout", "numerator").stdout

@@ -5,7 +5,8 @@ import pytest
 
 import symgrad as sg
 from symgrad.backends.reference import evaluate_reference
-from symgrad.diff.layout import arrange, matters, read_layout
+from symgrad.core.dims import evaluate
+from symgrad.diff.layout import arrange, matters, matters_for_second, read_layout
 
 SIZES = {"m": 2, "n": 3, "k": 4, "p": 5}
 RANDOM = np.random.default_rng(5)
@@ -38,6 +39,27 @@ FORMULAS = [
     ("f(A[n,n], x[n]) = solve(A, x)", "A"),
     ("f(A[m,n], X[n,k]) = kron(A, X)", "X"),
     ("f(X[m,n]) = sum(X, axis=0)", "X"),
+    ("f(A[k,n], X[m,n], B[m,p]) = A @ X.T @ B", "X"),
+    ("f(X[m,n]) = X.T @ X - ones((n, n))", "X"),
+    ("f(X[n,n], A[n,n]) = A.T @ X - X.T @ A", "X"),
+    ("f(X[n,n]) = inv(X).T", "X"),
+    ("f(X[m,n]) = inv(X @ X.T)", "X"),
+    ("f(X[n,n]) = X*X.T", "X"),
+    ("f(X[m,n], A[n,m]) = A*X.T*3", "X"),
+    ("f(X[m,n], u[m], v[n]) = outer(v, u)*X.T", "X"),
+    ("f(X[m,n]) = vec(X.T)", "X"),
+    ("f(X[2,3], a[6]) = a*vec(X.T)", "X"),
+    ("f(X[m,n]) = exp(vec(X))", "X"),
+]
+HESSIANS = [
+    ("f(x[n], A[n,n]) = x @ A @ x", ["x"]),
+    ("f(X[n,n]) = trace(X @ X)", ["X"]),
+    ("f(X[n,n], A[n,n], B[n,n]) = trace(A @ X @ B @ X.T)", ["X", "A"]),
+    ("f(X[n,n]) = logdet(X)", ["X"]),
+    ("f(X[n,n]) = det(X)", ["X"]),
+    ("f(X[m,n], w[n], y[m], t) = t*sum((X @ w - y)**2)", ["X", "w", "t"]),
+    ("f(X[m,n]) = logdet(X @ X.T)", ["X"]),
+    ("f(X[m,n]) = sum(exp(X))", ["X"]),
 ]
 
 
@@ -61,7 +83,7 @@ def denominator(array: np.ndarray, rank: int) -> np.ndarray:
 def test_every_layout_holds_the_entries_of_the_default(text: str, name: str) -> None:
     f = sg.parse(text)
     nodes = f.inputs.values()
-    values = {node.name: RANDOM.normal(size=[SIZES[str(size)] for size in node.shape]) for node in nodes}
+    values = {node.name: RANDOM.normal(size=[evaluate(size, SIZES) for size in node.shape]) for node in nodes}
     forms = [sg.jacobian(f, name, layout=layout) for layout in sg.Layout]
     default, top, bottom, stacked = evaluate_reference(forms, values, sizes=SIZES)
     np.testing.assert_allclose(top, numerator(default, f.ndim), rtol=1e-12)
@@ -80,14 +102,77 @@ def test_every_layout_holds_the_entries_of_the_default(text: str, name: str) -> 
         ("X @ X @ X", "X", "kron(X.T, X) + kron(X.T @ X.T, eye(n)) + kron(eye(n), X @ X)"),
         ("outer(u, v)", "u", "kron(v[:, None], eye(n))"),
         ("outer(u, v)", "v", "kron(eye(m), u[:, None])"),
-        ("f(X[m,n]) = exp(X)", "X", "diag(reshape(exp(X).T, m*n))"),
+        ("f(X[m,n]) = exp(X)", "X", "diag(vec(exp(X)))"),
+        ("f(X[m,n]) = X.T", "X", "commutation(m, n)"),
+        ("f(X[n,n]) = X - X.T", "X", "eye(n*n) - commutation(n, n)"),
+        ("f(X[m,n]) = vec(X)", "X", "eye(m*n)"),
+        ("f(X[m,n]) = commutation(m, n) @ vec(X)", "X", "commutation(m, n)"),
+        ("X @ X", "X", "kron(eye(n), X) + kron(X.T, eye(n))"),
+        ("f(X[m,n]) = X.T @ X", "X", "(commutation(n, n) + eye(n*n)) @ kron(eye(n), X.T)"),
+        ("f(X[m,n]) = X @ X.T", "X", "(commutation(m, m) + eye(m*m)) @ kron(X, eye(m))"),
+        ("f(A[k,n], X[m,n], B[m,p]) = A @ X.T @ B", "X", "commutation(p, k) @ kron(A, B.T)"),
+        ("inv(X).T", "X", "-(commutation(n, n) @ kron(inv(X).T, inv(X)))"),
+        ("f(X[n,n]) = X*X.T", "X", "commutation(n, n)*vec(X.T) + diag(vec(X.T))"),
         ("solve(A, x)", "A", "-kron(solve(A, x)[None], inv(A))"),
-        ("f(X[n,n]) = trace(X)*X", "X", "outer(reshape(X.T, n*n), reshape(eye(n), n*n)) + trace(X)*eye(n*n)"),
+        ("f(X[n,n]) = trace(X)*X", "X", "outer(vec(X), vec(eye(n))) + trace(X)*eye(n*n)"),
     ],
 )
 def test_vec_gives_kronecker_products(text: str, name: str, form: str) -> None:
     """Magnus & Neudecker (2019), chapter 9: d vec(A X B) = (B' kron A) d vec(X), and so on."""
     assert str(sg.jacobian(text, name, layout="vec")).rpartition(") = ")[2] == form
+
+
+@pytest.mark.parametrize(("text", "names"), HESSIANS, ids=[text for text, _ in HESSIANS])
+def test_every_layout_of_a_hessian_is_that_of_the_jacobian_of_the_gradient(text: str, names: list[str]) -> None:
+    f = sg.parse(text)
+    values = {
+        node.name: RANDOM.normal(size=[evaluate(size, SIZES) for size in node.shape]) for node in f.inputs.values()
+    }
+    blocks = [sg.hessian(f, names, layout) for layout in sg.Layout]
+    for a in names:
+        for b in names:
+            forms = evaluate_reference([block[a][b] for block in blocks], values, sizes=SIZES)
+            default, top, bottom, stacked = forms
+            rank = f.inputs[a].ndim
+            assert default.ndim == rank + f.inputs[b].ndim
+            np.testing.assert_allclose(top, numerator(default, rank), rtol=1e-12)
+            np.testing.assert_allclose(bottom, denominator(default, rank), rtol=1e-12)
+            expected = vec(default, rank) if default.ndim else default
+            np.testing.assert_allclose(stacked, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("trace(X @ X)", "2*commutation(n, n)"),
+        ("logdet(X)", "-(commutation(n, n) @ kron(inv(X).T, inv(X)))"),
+        ("sum(A*(X.T @ B @ X))", "kron(A, B) + kron(A.T, B.T)"),
+        ("f(X[m,n]) = sum(X**3)", "6*diag(vec(X))"),
+        (
+            "det(X)",
+            "det(X)*outer(vec(inv(X).T), vec(inv(X).T)) - det(X)*commutation(n, n) @ kron(inv(X).T, inv(X))",
+        ),
+    ],
+)
+def test_hessian_matrices_of_magnus_and_neudecker(text: str, form: str) -> None:
+    """Magnus & Neudecker (2019), chapter 10: the n*n x n*n matrix, here against differences of the gradient too."""
+    f = sg.parse(text)
+    (hessian,) = [sg.hessian(f, "X", "vec")]
+    assert hessian.formula() == form
+    values = {
+        node.name: RANDOM.normal(size=[evaluate(size, SIZES) for size in node.shape]) for node in f.inputs.values()
+    }
+    (found,) = evaluate_reference([hessian], values, sizes=SIZES)
+    np.testing.assert_allclose(found, found.T, rtol=1e-9, atol=1e-12)
+    x, step = values["X"], 1e-5
+    gradient = sg.grad(f, "X")
+    for column in range(x.size):
+        shift = np.zeros(x.size)
+        shift[column] = step
+        moved = [x + sign * shift.reshape(x.shape, order="F") for sign in (1, -1)]
+        up, down = (evaluate_reference([gradient], {**values, "X": each}, sizes=SIZES)[0] for each in moved)
+        slope = np.ravel(up - down, order="F") / (2 * step)
+        np.testing.assert_allclose(found[:, column], slope, rtol=1e-6, atol=1e-6 * np.abs(found).max())
 
 
 @pytest.mark.parametrize(
@@ -129,9 +214,14 @@ def test_factors_that_are_broadcast() -> None:
 def test_when_a_reader_has_to_know() -> None:
     assert matters((2,), (3,), sg.Layout.DEFAULT) and matters((), (3,), sg.Layout.VEC)
     assert not matters((), (3,), sg.Layout.DEFAULT) and not matters((), (), sg.Layout.VEC)
+    x, y, matrix = sg.vector("x", "n"), sg.vector("y", "n"), sg.matrix("X", "n", "n")
+    assert matters_for_second(x, y, sg.Layout.DEFAULT) and matters_for_second(matrix, matrix, sg.Layout.VEC)
+    assert not matters_for_second(x, x, sg.Layout.NUMERATOR)  # symmetric, so the same in every layout
 
 
 def test_an_unknown_layout_is_an_error() -> None:
     assert read_layout("vec") is sg.Layout.VEC
     with pytest.raises(sg.InvalidValueError, match="there are default, numerator, denominator, vec"):
         sg.jacobian("A @ x", "x", layout="rows")
+    with pytest.raises(sg.InvalidValueError, match="there are default"):
+        sg.hessian("x.T @ A @ x", "x", layout="rows")

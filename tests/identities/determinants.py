@@ -5,7 +5,9 @@ from __future__ import annotations
 from identities.identity import Identity
 
 IDENTITIES = [
-    Identity("Matrix Cookbook (46)", "f(A[n,n], B[n,n], x) = det(A + x*B)", "x", "det(A + x*B)*trace(inv(A + x*B) @ B)"),
+    Identity(
+        "Matrix Cookbook (46)", "f(A[n,n], B[n,n], x) = det(A + x*B)", "x", "det(A + x*B)*trace(inv(A + x*B) @ B)"
+    ),
     Identity("Matrix Cookbook (43)", "f(A[n,n], B[n,n], x) = logdet(A + x*B)", "x", "trace(inv(A + x*B) @ B)"),
     Identity("Matrix Cookbook (51)", "f(A[n,n], X[n,n], B[n,n]) = det(A @ X @ B)", "X", "det(A @ X @ B)*inv(X).T"),
     Identity(
@@ -22,9 +24,21 @@ IDENTITIES = [
     Identity("Matrix Cookbook (49)", "det(X)**2", "X", "2*det(X)**2*inv(X).T"),
     Identity("Matrix Cookbook (49)", "f(X[n,n]) = det(2*X)", "X", "det(2*X)*inv(X).T"),
     Identity("Matrix Cookbook (49)", "det(X.T)", "X", "det(X)*inv(X).T"),
-    Identity("Magnus & Neudecker (2019), ch. 9, determinants", "f(X[m,n]) = det(X.T @ X)", "X", "2*det(X.T @ X)*X @ inv(X.T @ X)"),
-    Identity("Magnus & Neudecker (2019), ch. 9, determinants", "f(X[n,m]) = det(X @ X.T)", "X", "2*det(X @ X.T)*inv(X @ X.T) @ X"),
-    Identity("Magnus & Neudecker (2019), ch. 9, determinants", "f(X[n,m]) = logdet(X @ X.T)", "X", "2*inv(X @ X.T) @ X"),
+    Identity(
+        "Magnus & Neudecker (2019), ch. 9, determinants",
+        "f(X[m,n]) = det(X.T @ X)",
+        "X",
+        "2*det(X.T @ X)*X @ inv(X.T @ X)",
+    ),
+    Identity(
+        "Magnus & Neudecker (2019), ch. 9, determinants",
+        "f(X[n,m]) = det(X @ X.T)",
+        "X",
+        "2*det(X @ X.T)*inv(X @ X.T) @ X",
+    ),
+    Identity(
+        "Magnus & Neudecker (2019), ch. 9, determinants", "f(X[n,m]) = logdet(X @ X.T)", "X", "2*inv(X @ X.T) @ X"
+    ),
     Identity("Magnus & Neudecker (2019), ch. 9, determinants", "f(X[n,n]) = logdet(X @ X)", "X", "2*inv(X).T"),
     Identity(
         "Magnus & Neudecker (2019), ch. 9, determinants",
@@ -47,7 +61,9 @@ IDENTITIES = [
         "s",
         "s*trace(inv(K + s**2*eye(n)))",
     ),
-    Identity("Kronecker: Magnus & Neudecker (2019), ch. 2", "f(A[n,n], X[m,m]) = logdet(kron(A, X))", "X", "size(n)*inv(X).T"),
+    Identity(
+        "Kronecker: Magnus & Neudecker (2019), ch. 2", "f(A[n,n], X[m,m]) = logdet(kron(A, X))", "X", "size(n)*inv(X).T"
+    ),
     Identity(
         "Matrix determinant lemma: Matrix Cookbook (24)",
         "f(u[n], v[n]) = logdet(eye(n) + outer(u, v))",
@@ -60,5 +76,10 @@ IDENTITIES = [
         "x",
         "(inv(A + outer(x, x)) + inv(A + outer(x, x)).T) @ x",
     ),
-    Identity("D-optimal design: Boyd & Vandenberghe (2004), 7.5", "f(V[m,n], l[m]) = logdet(V.T @ diag(l) @ V)", "l", "diagonal(V @ inv(V.T @ diag(l) @ V) @ V.T)"),
+    Identity(
+        "D-optimal design: Boyd & Vandenberghe (2004), 7.5",
+        "f(V[m,n], l[m]) = logdet(V.T @ diag(l) @ V)",
+        "l",
+        "diagonal(V @ inv(V.T @ diag(l) @ V) @ V.T)",
+    ),
 ]

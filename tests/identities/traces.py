@@ -66,18 +66,24 @@ IDENTITIES = [
         "C @ X @ X.T @ C @ X @ B @ B.T + C.T @ X @ B @ B.T @ X.T @ C.T @ X"
         " + C @ X @ B @ B.T @ X.T @ C @ X + C.T @ X @ X.T @ C.T @ X @ B @ B.T",
     ),
-    Identity("Magnus & Neudecker (2019), ch. 9, traces", "f(X[m,n], A[m,n]) = trace(X.T @ A @ A.T @ X)", "X", "2*A @ A.T @ X"),
+    Identity(
+        "Magnus & Neudecker (2019), ch. 9, traces", "f(X[m,n], A[m,n]) = trace(X.T @ A @ A.T @ X)", "X", "2*A @ A.T @ X"
+    ),
     Identity(
         "Magnus & Neudecker (2019), ch. 9, traces",
         "f(X[m,n]) = trace(X.T @ X @ X.T @ X)",
         "X",
         "4*X @ X.T @ X",
     ),
-    Identity("Minka (2000), table of matrix derivatives", "f(X[m,n], A[m,n]) = trace((X - A).T @ (X - A))", "X", "2*(X - A)"),
+    Identity(
+        "Minka (2000), table of matrix derivatives", "f(X[m,n], A[m,n]) = trace((X - A).T @ (X - A))", "X", "2*(X - A)"
+    ),
     Identity("Minka (2000), table of matrix derivatives", "f(A[m,n], X[m,n]) = trace(A.T @ (X*X))", "X", "2*A*X"),
     Identity("Bishop, PRML (2006), (C.26)", "f(A[n,m], B[m,n]) = trace(A @ B)", "A", "B.T"),
     Identity("Bishop, PRML (2006), (C.27)", "f(A[n,m], B[n,m]) = trace(A.T @ B)", "A", "B"),
     Identity("Lutkepohl, Handbook of Matrices (1996), 10.3.2", "f(X[m,n]) = trace(X @ X.T)", "X", "2*X"),
-    Identity("Matrix Cookbook (36)", "f(A[n,n], B[n,n], x) = trace((A + x*B) @ (A + x*B))", "x", "2*trace((A + x*B) @ B)"),
+    Identity(
+        "Matrix Cookbook (36)", "f(A[n,n], B[n,n], x) = trace((A + x*B) @ (A + x*B))", "x", "2*trace((A + x*B) @ B)"
+    ),
     Identity("Dattorro (2005), appendix D", "f(X[m,n], Y[m,n]) = trace(X.T @ Y)**2", "X", "2*trace(X.T @ Y)*Y"),
 ]

@@ -30,7 +30,7 @@ ORDERS = {
     integrals.expint: (1, 2, 4),
     **dict.fromkeys((bessel.besselj, bessel.bessely, bessel.besseli, bessel.besselk), (0, 1, 3, 2.5)),
 }
-WITHOUT_DERIVATIVE = {(special.zeta, 0), (special.zetac, 0), (special.gammainc, 0), (special.gammaincc, 0)}
+WITHOUT_DERIVATIVE = ((special.zeta, 0), (special.zetac, 0), (special.gammainc, 0), (special.gammaincc, 0))
 
 
 def draw(domain: Interval, rng: random.Random) -> float:

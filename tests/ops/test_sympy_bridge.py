@@ -284,7 +284,7 @@ UNKNOWN = sympy.Function("f")
         (Symbol("c", imaginary=True), OperandError, "not real"),
         (Symbol("α"), UnknownNameError, "ASCII"),
         ("sin(x)", OperandError, "sg.parse"),
-        (object(), OperandError, "object"),
+        pytest.param(object(), OperandError, "object", id="object"),
     ],
     ids=str,
 )

@@ -9,6 +9,17 @@ from symgrad.simplify.rules import (
     stability,
     structure,
     tensors,
+    vectorisation,
 )
 
-__all__ = ["algebra", "elementwise", "linear", "products", "properties", "stability", "structure", "tensors"]
+__all__ = [
+    "algebra",
+    "elementwise",
+    "linear",
+    "products",
+    "properties",
+    "stability",
+    "structure",
+    "tensors",
+    "vectorisation",
+]

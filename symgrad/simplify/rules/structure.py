@@ -9,6 +9,7 @@ from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.broadcasting import Axes, broadcast_to, sum
 from symgrad.ops.constants import eye, ones, size
 from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.linalg.vectorisation import vec
 from symgrad.ops.reduction import logsumexp, max, mean, min, prod
 from symgrad.ops.shaping import (
     Permutation,
@@ -29,7 +30,7 @@ from symgrad.simplify.normal import Product, build_product, factorise
 from symgrad.simplify.shapes import fit, is_zero, strip
 
 LONGEST_TRANSPOSED = 8
-_LINEAR = (transpose, reshape, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
+_LINEAR = (transpose, reshape, vec, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
 
 
 @rule(*_LINEAR)
@@ -86,7 +87,7 @@ def transpose_of_elementwise(node: Apply) -> Expr | None:
     return x.op.make(tuple(swap(o) if o.ndim else o for o in x.operands), x.params)
 
 
-@rule(transpose, reshape, index)
+@rule(transpose, reshape, vec, index)
 def view_of_constant(node: Apply) -> Expr | None:
     """A view of equal entries is an array of equal entries."""
     (x,) = node.operands
