@@ -14,6 +14,7 @@ from .evaluation import Derivation, derive, evaluate
 from .options import formula_options
 from .presentation import (
     as_json,
+    convention_lines,
     latex_lines,
     layout_lines,
     mathml_lines,
@@ -60,6 +61,14 @@ _RESULT = ("", "")
     help="Shape of derivatives: output axes then input axes; rows (numerator) or columns (denominator) for gradients; "
     "vec(output) by vec(input), columns stacked. Of a second derivative the output is the gradient.",
 )
+@click.option(
+    "--convention",
+    type=click.Choice([convention.value for convention in sg.Convention]),
+    default=sg.Convention.TANGENT.value,
+    show_default=True,
+    help="With respect to an input that is assumed symmetric, ...: the derivative of the same structure (tangent), or "
+    "the partial derivatives by its independent entries (entries).",
+)
 def command(
     text: str | None,
     file: str | None,
@@ -73,6 +82,7 @@ def command(
     jacobian: bool,
     hessian: bool,
     layout: str,
+    convention: str,
     wants_steps: bool,
 ) -> int:
     """Print the derivative of the formula EXPR (- reads it from standard input) and check it.
@@ -84,13 +94,14 @@ def command(
     """
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
     with Working("differentiating"):
-        derivation = derive(problem, hessian, sg.Layout(layout), state_layout=jacobian)
+        derivation = derive(problem, hessian, sg.Layout(layout), sg.Convention(convention), state_layout=jacobian)
     steps = sg.steps(problem.formula, list(problem.wrt)) if wants_steps else []
     lines = _LINES.get(style)
     if lines is not None:
         _show_all(step_lines(steps), _COMMENTS[style])
         _show_all(lines(derivation), _RESULT)
         _show_all(layout_lines(derivation), _COMMENTS[style])
+        _show_all(convention_lines(derivation), _COMMENTS[style])
     evaluation = None
     if problem.values:
         with Working("compiling"):

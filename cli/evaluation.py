@@ -11,6 +11,7 @@ import symgrad as sg
 from symgrad.backends.kernel import Program
 from symgrad.backends.reference import bind_sizes, evaluate_reference
 from symgrad.diff.layout import arrange, matters, matters_for_second
+from symgrad.diff.tangent import by_entries
 from symgrad.simplify import simplify
 
 from .literals import Array
@@ -21,8 +22,8 @@ from .problem import Problem
 class Derivation:
     """A formula with its derivatives by name, and second derivatives by pair of names when they were asked for.
 
-    `derivatives` have the default layout; `arranged`, those to show, and `second` that of `layout`, which is stated
-    where it matters or when `state_layout` says so.
+    `derivatives` have the default layout and convention; `arranged`, those to show, and `second` have `layout`, which
+    is stated where it matters or when `state_layout` says so, and `convention`.
     """
 
     formula: sg.Expr
@@ -30,7 +31,13 @@ class Derivation:
     arranged: Mapping[str, sg.Expr]
     second: Mapping[tuple[str, str], sg.Expr] = field(default_factory=dict)
     layout: sg.Layout = sg.Layout.DEFAULT
+    convention: sg.Convention = sg.Convention.TANGENT
     state_layout: bool = False
+
+    @property
+    def wrt(self) -> list[sg.Input]:
+        """The inputs to differentiate by."""
+        return [self.formula.inputs[name] for name in self.derivatives]
 
     def layout_matters(self) -> bool:
         """Whether the layout is to be stated: a derivative has to be read with it in mind, or it was asked for."""
@@ -54,17 +61,22 @@ class Evaluation:
 
 
 def derive(
-    problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAULT, state_layout: bool = False
+    problem: Problem,
+    hessian: bool,
+    layout: sg.Layout = sg.Layout.DEFAULT,
+    convention: sg.Convention = sg.Convention.TANGENT,
+    state_layout: bool = False,
 ) -> Derivation:
     """Differentiate. ShapeError for the Hessian of a formula that is not a scalar."""
     names = list(problem.wrt)
     second: dict[tuple[str, str], sg.Expr] = {}
     if hessian:
-        blocks = sg.hessian(problem.formula, names, layout)
+        blocks = sg.hessian(problem.formula, names, layout, convention)
         second = {(a, b): blocks[a][b] for i, a in enumerate(names) for b in names[i:]}
     derivatives = sg.jacobian(problem.formula, names)
-    arranged = derivatives if layout is sg.Layout.DEFAULT else sg.jacobian(problem.formula, names, layout)
-    return Derivation(problem.formula, derivatives, arranged, second, layout, state_layout)
+    plain = layout is sg.Layout.DEFAULT and convention is sg.Convention.TANGENT
+    arranged = derivatives if plain else sg.jacobian(problem.formula, names, layout, convention)
+    return Derivation(problem.formula, derivatives, arranged, second, layout, convention, state_layout)
 
 
 def evaluate(derivation: Derivation, values: Mapping[str, Array]) -> Evaluation:
@@ -73,14 +85,16 @@ def evaluate(derivation: Derivation, values: Mapping[str, Array]) -> Evaluation:
     value, derivatives = kernel.value_and_grad(values)
     blocks = derivation.second.values()
     second = _evaluate_together(blocks, derivation.formula, values) if blocks else []
-    rank, layout = derivation.formula.ndim, derivation.layout
-    arranged = {name: _arrange(np.asarray(array), rank, layout) for name, array in derivatives.items()}
+    arranged = {node.name: _arrange(np.asarray(derivatives[node.name]), node, derivation) for node in derivation.wrt}
     return Evaluation(np.asarray(value), arranged, dict(zip(derivation.second, second, strict=True)))
 
 
-def _arrange(array: Array, rank: int, layout: sg.Layout) -> Array:
-    form = arrange(sg.tensor("J", *array.shape), rank, layout)
-    return evaluate_reference([form], {"J": array})[0]
+def _arrange(array: Array, node: sg.Input, derivation: Derivation) -> Array:
+    """Return the numbers of a derivative in the convention and the layout that is shown."""
+    form = sg.tensor("J", *array.shape)
+    if derivation.convention is sg.Convention.ENTRIES:
+        form = by_entries(node, form)
+    return evaluate_reference([arrange(form, derivation.formula.ndim, derivation.layout)], {"J": array})[0]
 
 
 def _evaluate_together(exprs: Iterable[sg.Expr], formula: sg.Expr, values: Mapping[str, Array]) -> list[Array]:

@@ -13,6 +13,8 @@ import numpy as np
 
 import symgrad as sg
 from symgrad.core.dims import Size, shape_text
+from symgrad.core.properties import essential
+from symgrad.diff.tangent import manifold
 from symgrad.syntax import formula as formula_text
 from symgrad.syntax import latex_to_mathml, signature
 
@@ -48,6 +50,13 @@ def layout_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
     if derivation.layout_matters():
         second = _SECOND_LAYOUT if derivation.layout_of_second_matters() else ""
         yield [("layout ", "dim"), (f"{derivation.layout.description}{second}", "dim")]
+
+
+def convention_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
+    """Yield the line that says what the derivative with respect to a structured input lists."""
+    structured = [f"{x.name} is {found.value}" for x in derivation.wrt if (found := manifold(x)) is not None]
+    if structured:
+        yield [("convention ", "dim"), (f"{derivation.convention.description} ({', '.join(structured)})", "dim")]
 
 
 def value_lines(derivation: Derivation, evaluation: Evaluation) -> Iterator[Sequence[Segment]]:
@@ -112,7 +121,11 @@ def as_json(
         "formula": _json_expression(derivation.formula),
         "derivatives": {name: _json_expression(expr) for name, expr in derivation.arranged.items()},
         "layout": derivation.layout.value,
+        "convention": derivation.convention.value,
     }
+    assumed = {name: x.properties for name, x in derivation.formula.inputs.items() if x.properties}
+    if assumed:
+        document["assumptions"] = {name: [p.value for p in essential(found)] for name, found in assumed.items()}
     if steps:
         document["steps"] = [_json_step(step) for step in steps]
     if derivation.second:

@@ -35,6 +35,17 @@ class Convention(Enum):
     TANGENT = "tangent"
     ENTRIES = "entries"
 
+    @property
+    def description(self) -> str:
+        """The convention in one line."""
+        return _DESCRIPTIONS[self]
+
+
+_DESCRIPTIONS = {
+    Convention.TANGENT: "tangent: the derivative has the structure of the input, and df = sum(G*dX) for every such dX",
+    Convention.ENTRIES: "entries: the partial derivative by each independent entry, in all of its places",
+}
+
 
 def read_convention(name: str | Convention) -> Convention:
     """Return the convention of this name. InvalidValueError when there is none."""

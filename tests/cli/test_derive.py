@@ -334,3 +334,49 @@ def test_steps_in_other_formats(run):
     python = run("derive", "x*sin(x)", "--steps", "--no-verify", "--format", "python").stdout
     compile(python, "derivation", "exec")
     assert python.startswith("# the reverse sweep")
+
+
+def test_assumptions_are_used_printed_and_checked(run):
+    result = run("derive", "logdet(S) + x @ inv(S) @ x", "--assume", "S: spd", "--wrt", "S")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == "f(S[n,n]: spd, x[n])"
+    assert lines[2] == "df/dS = inv(S) - outer(solve(S, x), solve(S, x))    shape (n, n)"
+    assert lines[3].startswith("convention tangent:") and lines[3].endswith("(S is symmetric)")
+    assert lines[4].startswith("verified: PASS")
+
+
+def test_conventions_for_structured_inputs(run):
+    arguments = ("derive", "x @ A @ y", "--assume", "A: symmetric", "--wrt", "A", "--no-verify")
+    point = ("--at", "A=[[1,2],[2,4]], x=[1,2], y=[3,5]")
+    tangent, entries = (run(*arguments, *point, "--convention", name).output for name in ("tangent", "entries"))
+    assert "df/dA = (outer(y, x) + outer(x, y))/2 " in tangent and "5.5" in tangent
+    assert "df/dA = outer(y, x) + outer(x, y) - diag(x*y) " in entries and "convention entries" in entries
+    assert "[[ 3., 11.]" in entries
+
+
+def test_assumptions_in_json(run):
+    result = run(
+        "derive", "sum(abs(x))", "--assume", "x: positive", "--assume", "x: unit", "--format", "json", "--no-verify"
+    )
+    document = json.loads(result.output)
+    assert document["assumptions"] == {"x": ["positive", "unit"]} and document["convention"] == "tangent"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sum(A)", "--assume", "A: blue"), "'blue' is nothing that can be assumed"),
+        (("sum(A)", "--assume", "B: spd"), "B is not in the formula"),
+        (("sum(A)", "--assume", "A spd"), "--assume takes a name"),
+        (("sum(A)", "--assume", ""), "--assume takes a name"),
+        (("f(x[n]) = sum(x)", "--assume", "x: spd"), "so it cannot be spd"),
+        (("sum(A)", "--assume", "A: skew", "--assume", "A: symmetric"), "contradict"),
+        (("trace(Q @ A)", "--assume", "Q: orthogonal", "--convention", "entries"), "not independent"),
+        (("trace(Q @ A)", "--assume", "Q: orthogonal", "--hessian"), "second derivatives"),
+        (("x @ A @ x", "--assume", "A: symmetric", "--at", "A=[[1,2],[3,4]], x=[1,2]"), "A is assumed symmetric, but"),
+    ],
+)
+def test_assumptions_that_cannot_be(run, arguments, message):
+    result = run("derive", *arguments)
+    assert result.exit_code == 2 and message in result.output and "Traceback" not in result.output
