@@ -414,7 +414,7 @@ unit = array_op(
 )
 norm1 = array_op(
     "norm1",
-    doc="The sum of the absolute values.",
+    doc="The sum of the absolute values of all entries; for the largest column sum of a matrix: operator_norm1.",
     latex=r"\left\lVert {0} \right\rVert_1",
     shape=to_number,
     derivative=Structured(norm1_pushforward, norm1_pullback),

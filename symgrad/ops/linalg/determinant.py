@@ -11,6 +11,7 @@ import numpy as np
 
 from symgrad.core.domain import MatrixDomain
 from symgrad.core.expr import Apply, Expr, Flat, Kink, Structured
+from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
 from symgrad.ops.contraction import trace
 from symgrad.ops.define import array_op
@@ -115,4 +116,10 @@ sign_det = array_op(
     mp=sign_det_mp,
     domain=(MatrixDomain("invertible"),),
     kinks=(Kink("the matrix is singular", "0"),),
+)
+slogdet = multi_result(
+    "slogdet",
+    doc="The sign of the determinant, and the logarithm of its absolute value.",
+    parts=(sign_det, logdet),
+    results=("sign", "logabs"),
 )
