@@ -48,13 +48,16 @@ from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, s
 from symgrad.ops.hyperbolic import cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
 from symgrad.ops.linalg.cholesky import cholesky, cholesky_inverse, cholesky_solve
-from symgrad.ops.linalg.determinant import det, logdet, sign_det
+from symgrad.ops.linalg.determinant import det, logdet, sign_det, slogdet
 from symgrad.ops.linalg.eigen import eigenvectors, eigh, eigvalsh
 from symgrad.ops.linalg.inverse import inv, solve
+from symgrad.ops.linalg.matrixexp import expm, expm_frechet
+from symgrad.ops.linalg.matrixnorms import nuclear_norm, operator_norm1, operator_norm_inf, spectral_norm
 from symgrad.ops.linalg.matrixpower import matrix_power
 from symgrad.ops.linalg.products import cross, kron
 from symgrad.ops.linalg.pseudoinverse import pinv
-from symgrad.ops.linalg.singular import nuclear_norm, spectral_norm, svd, svdvals
+from symgrad.ops.linalg.qr import qr, qr_q, qr_r
+from symgrad.ops.linalg.singular import svd, svd_u, svd_vh, svdvals
 from symgrad.ops.linalg.triangle import tril, triu
 from symgrad.ops.linalg.triangular import solve_triangular
 from symgrad.ops.linalg.vectorisation import commutation, vec
@@ -171,7 +174,9 @@ __all__ = [
     "exp",
     "expi",
     "expint",
+    "expm",
     "expm1",
+    "expm_frechet",
     "eye",
     "from_sympy",
     "gamma",
@@ -212,6 +217,8 @@ __all__ = [
     "not_equal",
     "nuclear_norm",
     "ones",
+    "operator_norm1",
+    "operator_norm_inf",
     "outer",
     "parse",
     "pi",
@@ -219,6 +226,9 @@ __all__ = [
     "polygamma",
     "power",
     "prod",
+    "qr",
+    "qr_q",
+    "qr_r",
     "recurrence",
     "relu",
     "reshape",
@@ -230,6 +240,7 @@ __all__ = [
     "sin",
     "sinh",
     "size",
+    "slogdet",
     "softmax",
     "softplus",
     "solve",
@@ -239,6 +250,8 @@ __all__ = [
     "steps",
     "sum",
     "svd",
+    "svd_u",
+    "svd_vh",
     "svdvals",
     "tan",
     "tanh",

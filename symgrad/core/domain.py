@@ -45,8 +45,8 @@ _CONDITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class MatrixDomain:
-    """A condition on a matrix operand: `invertible`, `spd` (symmetric positive definite), `independent columns`, or
-    `nonzero diagonal` (of a triangular matrix).
+    """A condition on a matrix operand: `invertible`, `spd` (symmetric positive definite), `independent columns`,
+    `full rank`, or `nonzero diagonal` (of a triangular matrix).
 
     `symmetric part` is none: it says that the op reads (A + A.T)/2.
     """

@@ -1,4 +1,7 @@
-"""Norms other than the Euclidean one and the sum of absolute values, which are with the reductions."""
+"""Norms of all entries, beside the Euclidean one and the sum of absolute values, which are with the reductions.
+
+Those of a matrix as a linear map are in symgrad/ops/linalg/matrixnorms.py.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def norm_inf_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray
 
 norm_inf = array_op(
     "norm_inf",
-    doc="The largest absolute value among the entries.",
+    doc="The largest absolute value among the entries; for the largest row sum of a matrix: operator_norm_inf.",
     latex=r"\left\lVert {0} \right\rVert_\infty",
     shape=to_number,
     expand=norm_inf_expand,

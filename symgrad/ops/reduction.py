@@ -427,7 +427,7 @@ unit = array_op(
 )
 norm1 = array_op(
     "norm1",
-    doc="The sum of the absolute values.",
+    doc="The sum of the absolute values of all entries; for the largest column sum of a matrix: operator_norm1.",
     properties=NONNEGATIVE_RESULT,
     latex=r"\left\lVert {0} \right\rVert_1",
     shape=to_number,

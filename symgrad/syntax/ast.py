@@ -124,11 +124,19 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """An expression, `target = value`, or (with `parameters`) a definition."""
+    """An expression, `target = value`, `a, b = value` (with `several`), or (with `parameters`) a definition."""
 
     value: Tree
     target: Name | None = None
     parameters: tuple[Declaration, ...] | None = None
+    several: tuple[Name, ...] = ()
+
+    @property
+    def assigned(self) -> tuple[Name, ...]:
+        """The names that the statement gives a value."""
+        if self.target is None or self.parameters is not None:
+            return self.several
+        return (self.target,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -152,7 +152,24 @@ class _Parser:
             parameters = self.declarations()
             self.expect("=", "after the parameters")
             return ast.Statement(_run(self.expression()), ast.Name(target.text, target.span), parameters)
-        return ast.Statement(_run(self.expression()))
+        several = self.several_names()
+        return ast.Statement(_run(self.expression()), several=several)
+
+    def several_names(self) -> tuple[ast.Name, ...]:
+        """Read `a, b =` or `(a, b) =`, if that stands here; otherwise nothing."""
+        start = self.position
+        bracket = self.accept("(")
+        names: list[ast.Name] = []
+        while self.peek().kind == "name":
+            token = self.take()
+            names.append(ast.Name(token.text, token.span))
+            if not self.accept(","):
+                break
+        comma = self.tokens[self.position - 1].text == "," or len(names) > 1
+        if comma and (not bracket or self.accept(")")) and self.accept("="):
+            return tuple(names)
+        self.position = start
+        return ()
 
     def is_definition(self) -> bool:
         depth = 0

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import symgrad.ops  # noqa: F401  # fills the registry
 from symgrad.core.dims import Dim, Shape, Size
 from symgrad.core.expr import OpDef, ParameterKind, lookup, op_names, operator
+from symgrad.core.multiresult import find_multi_result, multi_result_names
 from symgrad.core.notation import Constant, Infix, Postfix, Prefix
 from symgrad.core.properties import NONE, Properties, closure, property_called
 from symgrad.errors import FormulaSyntaxError, OperandError, Span, SymgradError, UnknownNameError
@@ -20,6 +21,7 @@ from symgrad.syntax.arguments import Reader, check_unique, size_names
 from symgrad.syntax.suggestions import function_message, name_message
 
 _WORDS = ("True", "False", "None")
+_DISCARD = "_"  # takes a result that is not needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class _Resolver:
         self.source = program.source
         self.reader = Reader(program.source, self.is_size)
         self.read: set[str] = set()
-        self.targets = {s.target.name for s in program.statements if s.target is not None and s.parameters is None}
+        self.targets = {name.name for statement in program.statements for name in statement.assigned}
         self.inputs: dict[str, int] = {}
 
     def is_size(self, name: str) -> bool:
@@ -179,10 +181,48 @@ class _Resolver:
     # --- statements ---
 
     def statement(self, statement: ast.Statement) -> None:
-        self.resolved.result = self.expression(statement.value)
-        target = statement.target
-        if target is None or statement.parameters is not None:
+        if statement.several:
+            for name, step in zip(statement.several, self.several(statement), strict=True):
+                if name.name != _DISCARD:
+                    self.assign(name, step)
             return
+        self.resolved.result = self.expression(statement.value)
+        for target in statement.assigned:
+            self.assign(target, self.resolved.result)
+
+    def several(self, statement: ast.Statement) -> list[int]:
+        """Return the steps of the results that the statement takes apart."""
+        names, call = statement.several, statement.value
+        function = find_multi_result(call.name) if isinstance(call, ast.Call) else None
+        place = names[0].span.merge(names[-1].span)
+        if function is None or not isinstance(call, ast.Call):
+            raise FormulaSyntaxError(
+                f"{len(names)} names take the results of one call of {' or '.join(multi_result_names())}",
+                span=statement.value.span,
+                source=self.source,
+            )
+        if len(names) != len(function.parts):
+            raise FormulaSyntaxError(
+                f"{function.name} gives {len(function.parts)} results, and there are names for {len(names)}; "
+                f"write {function.usage()}, with {_DISCARD} for what is not needed",
+                span=place,
+                source=self.source,
+            )
+        if statement is self.program.statements[-1]:
+            raise FormulaSyntaxError(
+                "a formula ends with the expression of its value; add a line that uses these names",
+                span=place,
+                source=self.source,
+            )
+        check_unique([(name.name, name.span) for name in names if name.name != _DISCARD], self.source)
+        if call.keywords or len(call.arguments) != len(function.parts[0].operand_names):
+            raise OperandError(
+                f"{function.name} is called as in {function.usage()}", span=call.span, source=self.source
+            )
+        operands = tuple(self.expression(argument) for argument in call.arguments)
+        return [self.call(call, part, operands) for part in function.parts]
+
+    def assign(self, target: ast.Name, step: int) -> None:
         name = target.name
         problems = [
             (name in _WORDS, f"{name} cannot be assigned"),
@@ -194,7 +234,7 @@ class _Resolver:
         for applies, message in problems:
             if applies:
                 raise FormulaSyntaxError(message, span=target.span, source=self.source)
-        self.resolved.locals[name] = self.resolved.result
+        self.resolved.locals[name] = step
 
     def expression(self, tree: ast.Tree) -> int:
         stack: list[tuple[ast.Tree, int]] = [(tree, -1)]
@@ -216,15 +256,7 @@ class _Resolver:
         """Return the parts of a tree that are expressions themselves."""
         match tree:
             case ast.Call():
-                op = self.function(tree)
-                count = len(op.operand_names)
-                if len(tree.arguments) < count:
-                    raise OperandError(
-                        f"{tree.name} takes {op.usage()}; arguments given: {len(tree.arguments)}",
-                        span=tree.span,
-                        source=self.source,
-                    )
-                return tree.arguments[:count]
+                return self.arguments(tree, self.function(tree))
             case ast.Subscript(operand=operand):
                 return (operand,)
             case ast.Slice() | ast.Brackets():
@@ -237,7 +269,26 @@ class _Resolver:
                 )
         return ast.children(tree)
 
+    def arguments(self, call: ast.Call, op: OpDef) -> tuple[ast.Tree, ...]:
+        """Return the arguments of a call that are operands."""
+        count = len(op.operand_names)
+        if len(call.arguments) < count:
+            raise OperandError(
+                f"{call.name} takes {op.usage()}; arguments given: {len(call.arguments)}",
+                span=call.span,
+                source=self.source,
+            )
+        return call.arguments[:count]
+
     def function(self, call: ast.Call) -> OpDef:
+        several = find_multi_result(call.name)
+        if several is not None:
+            raise OperandError(
+                f"{call.name} gives {len(several.parts)} results; take them apart in a line of its own: "
+                f"{several.usage()}; or call {', '.join(part.name for part in several.parts)} for one of them",
+                span=call.span,
+                source=self.source,
+            )
         try:
             return lookup(call.name)
         except UnknownNameError:
@@ -262,11 +313,10 @@ class _Resolver:
             case ast.Subscript(index=index, span=span):
                 return self.add(Use(lookup("index"), operands, {"index": self.reader.index(index)}, span))
             case ast.Call():
-                return self.call(tree, operands)
+                return self.call(tree, self.function(tree), operands)
         raise TypeError(f"{type(tree).__name__} is not an expression")
 
-    def call(self, tree: ast.Call, operands: tuple[int, ...]) -> int:
-        op = self.function(tree)
+    def call(self, tree: ast.Call, op: OpDef, operands: tuple[int, ...]) -> int:
         kinds = {parameter.name: parameter.kind for parameter in op.parameters}
         parameters: dict[str, object] = {}
         for name, value in _parameter_trees(op, tree):

@@ -43,7 +43,7 @@ from symgrad.syntax.text import formula
 
 _ATOM = POSTFIX  # what stands before a subscript or as an operand of a power
 _RESERVED = (
-    *("np", "scipy", "float", "place", "recurrence", "eigh", "svd", "f"),
+    *("np", "scipy", "float", "place", "recurrence", "eigh", "svd", "qr", "f"),
     *("solve_triangular", "cholesky_solve", "cholesky_inverse"),
 )
 _LONGEST_TERM = 24  # nodes on one line
@@ -119,6 +119,14 @@ def cholesky_inverse(a):
     return np.swapaxes(a, -1, -2) @ a
 
 '''
+_QR = '''
+def qr(a):
+    """Return the reduced factor Q, and below it R, whose diagonal is positive."""
+    q, r = np.linalg.qr(a)
+    signs = np.where(np.diagonal(r, axis1=-2, axis2=-1) < 0, -1, 1)
+    return np.concatenate([q*signs[..., None, :], r*signs[..., :, None]], axis=-2)
+
+'''
 _ROUTINES = {
     "cholesky": ("np.linalg.cholesky(", ")"),
     "inv": ("np.linalg.inv(", ")"),
@@ -130,11 +138,15 @@ _ROUTINES = {
     "solve_upper": ("solve_triangular(", ", False)"),
     "cholesky_solve": ("cholesky_solve(", ")"),
     "cholesky_inverse": ("cholesky_inverse(", ")"),
+    "pinv": ("np.linalg.pinv(", ")"),
+    "expm": ("scipy.linalg.expm(", ")"),
+    "qr": ("qr(", ")"),
     "eigh": ("eigh(", ")"),
     "svd": ("svd(", ")"),
 }
 _DEFINITIONS = {  # of routines that NumPy has no function for
     "eigh": _EIGH,
+    "qr": _QR,
     "svd": _SVD,
     "solve_lower": _TRIANGULAR,
     "solve_upper": _TRIANGULAR,
@@ -339,6 +351,8 @@ class _Source:
                 return self.applied("np.matmul", node)
             case Routine(name=name):
                 opening, closing = _ROUTINES[name]
+                if opening.startswith("scipy.linalg."):
+                    self.modules.add("scipy.linalg")
                 self.functions.update(dict.fromkeys(filter(None, [_DEFINITIONS.get(name)])))
                 return (opening, *_separated(node.operands), closing)
             case Gather(index=index):

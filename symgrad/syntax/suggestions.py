@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from symgrad.core.expr import op_names
+from symgrad.core.multiresult import multi_result_names
 
 # Other languages' spellings that are too far from ours for a spelling check.
 _FOREIGN = {
@@ -46,7 +47,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def function_message(name: str) -> str:
     """Return the sentence for a call of a function that does not exist."""
-    meant = _FOREIGN.get(name.lower()) or nearest(name, op_names())
+    meant = _FOREIGN.get(name.lower()) or nearest(name, (*op_names(), *multi_result_names()))
     return f"there is no function {name}" + (f"; did you mean {meant}?" if meant else "")
 
 

@@ -124,6 +124,7 @@ EXAMPLES = [
     ("product_normal_form", "f(x[n]: nonzero) = sign(x)/abs(x)", "f(x[n]: nonzero) = 1/x"),
     ("sum_of_products", "f(A[m,n], v[n]) = sum(A**2*v, axis=0)", "v*sum(A**2, axis=0)"),
     ("sum_of_products", "f(A[m,n], v[m]) = sum(A**2*v[:, None], axis=1)", "v*sum(A**2, axis=1)"),
+    ("derivative_along_identity", "f(A[n,n]) = expm_frechet(A, eye(n))", "expm(A)"),
     ("product_of_ones", "prod(ones(n))", "1"),
     ("nonnegative_part", "f(x: positive) = abs(x)", "f(x: positive) = x"),
     ("nonnegative_part", "f(x) = relu(exp(x))", "exp(x)"),

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symgrad.backends.numba.exponentials import EXPONENTIALS
 from symgrad.backends.numba.factorisations import FACTORISATIONS
 from symgrad.backends.numba.spectral import SPECTRAL
 from symgrad.backends.numba.symbols import Symbol
 
-_RECIPES = {**FACTORISATIONS, **SPECTRAL}
+_RECIPES = {**FACTORISATIONS, **SPECTRAL, **EXPONENTIALS}
 
 
 def symbols_of(name: str, letter: str) -> tuple[Symbol, ...]:

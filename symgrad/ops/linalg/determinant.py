@@ -11,6 +11,7 @@ import numpy as np
 
 from symgrad.core.domain import MatrixDomain
 from symgrad.core.expr import Apply, Expr, Flat, Kink, Structured
+from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
 from symgrad.core.properties import Properties, Property
 from symgrad.ops.broadcasting import sum
@@ -146,4 +147,10 @@ sign_det = array_op(
     mp=sign_det_mp,
     domain=(MatrixDomain("invertible"),),
     kinks=(Kink("the matrix is singular", "0"),),
+)
+slogdet = multi_result(
+    "slogdet",
+    doc="The sign of the determinant, and the logarithm of its absolute value.",
+    parts=(sign_det, logdet),
+    results=("sign", "logabs"),
 )

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.core.dims import Shape, shape_text
+from symgrad.core.dims import Shape
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Kink, Structured, Via
+from symgrad.core.expr import Apply, Expr, Kink, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import FULL, Cut, Pick
+from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
 from symgrad.core.properties import NONE, Properties, Property
-from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, as_row
@@ -30,7 +30,7 @@ from symgrad.ops.infer import Always, common
 from symgrad.ops.linalg.inverse import mp_matrices
 from symgrad.ops.piecewise import equal, where
 from symgrad.ops.reduction import first
-from symgrad.ops.shaping import Sizes, scatter, swap
+from symgrad.ops.shaping import Sizes, swap
 
 SOURCE = (
     "Magnus, On differentiating eigenvalues and eigenvectors (1985), theorem 1",
@@ -47,28 +47,19 @@ def symmetric(x: Expr) -> Expr:
 # --- values and vectors together -------------------------------------------------------------------------------------
 
 
-def eigh_shape(shapes: tuple[Shape, ...], _params: object) -> Shape:
+def packed_shape(shapes: tuple[Shape, ...], _params: object) -> Shape:
     (shape,) = shapes
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise ShapeError(f"eigh takes a square matrix, not {shape_text(shape)}")
     return (*shape[:-2], shape[-1] + 1, shape[-1])
 
 
 def values_in(packed: Expr) -> Expr:
-    """Return the eigenvalues out of the result of eigh."""
+    """Return the eigenvalues out of the packed result."""
     return packed[(*[FULL] * (packed.ndim - 2), Pick(0))]
 
 
 def vectors_in(packed: Expr) -> Expr:
-    """Return the eigenvectors, as columns, out of the result of eigh."""
+    """Return the eigenvectors, as columns, out of the packed result."""
     return packed[(*[FULL] * (packed.ndim - 2), Cut(1, None))]
-
-
-def eigh_via(node: Apply) -> Expr:
-    (a,) = node.operands
-    front = [FULL] * (node.ndim - 2)
-    values = scatter(eigvalsh(a), (*front, Pick(0)), node.shape)
-    return values + scatter(eigenvectors(a), (*front, Cut(1, None)), node.shape)
 
 
 def signs(vectors: np.ndarray) -> np.ndarray:
@@ -97,18 +88,15 @@ def eigh_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return mp_matrices(packed_mp, a)
 
 
-eigh = array_op(
-    "eigh",
+packed_eigh = OpDef(  # only kernels use it, so it is not in the registry
+    name="packed_eigh",
     doc="The eigenvalues of (A + A.T)/2 in rising order (row 0), and below them its eigenvectors as columns.",
-    operands=("A",),
-    latex=r"\operatorname{eigh}",
-    shape=eigh_shape,
-    derivative=Via(eigh_via),
+    operand_names=("A",),
+    shape=packed_shape,
+    derivative=NotDifferentiable("it is how kernels compute eigvalsh and eigenvectors, which have one"),
     numeric=Routine("eigh"),
     reference=eigh_reference,
     mp=eigh_mp,
-    domain=SYMMETRIC_PART,
-    references=SOURCE,
 )
 
 
@@ -126,7 +114,7 @@ def eigvalsh_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
 
 
 def eigvalsh_expand(node: Apply) -> Expr:
-    return values_in(eigh(node.operands[0]))
+    return values_in(packed_eigh(node.operands[0]))
 
 
 def eigvalsh_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
@@ -222,7 +210,7 @@ def eigenvectors_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
 
 
 def eigenvectors_expand(node: Apply) -> Expr:
-    return vectors_in(eigh(node.operands[0]))
+    return vectors_in(packed_eigh(node.operands[0]))
 
 
 def eigenvectors_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
@@ -247,4 +235,10 @@ eigenvectors = array_op(
     domain=SYMMETRIC_PART,
     kinks=(Kink("two eigenvalues are equal", "NaN: their eigenvectors are no function of A"),),
     references=SOURCE,
+)
+eigh = multi_result(
+    "eigh",
+    doc="The eigenvalues of (A + A.T)/2 in rising order, and its eigenvectors as columns.",
+    parts=(eigvalsh, eigenvectors),
+    results=("w", "V"),
 )

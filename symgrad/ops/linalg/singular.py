@@ -1,8 +1,9 @@
-"""Singular values and vectors, and the norms made of them.
+"""Singular values and vectors of the reduced form A = U @ diag(s) @ Vh.
 
-One routine computes values and vectors together, so a kernel that needs both calls it once. The signs of the vectors
-are those of eigenvectors: see symgrad/ops/linalg/eigen.py.
-Giles, Collected matrix derivative results for forward and reverse mode AD (2008), section 3.2.
+One routine computes values and vectors together, so a kernel that needs both calls it once. The signs of the rows of Vh
+are those of eigenvectors: see symgrad/ops/linalg/eigen.py. A matrix that is known to be wide is transposed.
+Giles, Collected matrix derivative results for forward and reverse mode AD (2008), section 3.2; for the vectors
+Townsend, Differentiating the singular value decomposition (2016), its dU and dV of the thin form.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.core.dims import Dim, Shape, shape_text
+from symgrad.core.dims import Dim, Shape
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Kink, Structured, Via
+from symgrad.core.expr import Apply, Expr, Kink, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import FULL, Cut, Item, Pick
+from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
 from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum
-from symgrad.ops.contraction import as_row, outer
+from symgrad.ops.contraction import as_column, as_row
 from symgrad.ops.define import array_op
-from symgrad.ops.linalg.eigen import eigenvectors, signs
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.linalg.eigen import reciprocal_gaps, signs
 from symgrad.ops.linalg.inverse import mp_matrices
-from symgrad.ops.piecewise import equal, where
-from symgrad.ops.reduction import first, norm
-from symgrad.ops.shaping import Sizes, append_axes, scatter, swap
+from symgrad.ops.piecewise import equal
+from symgrad.ops.reduction import first
+from symgrad.ops.shaping import Sizes, swap
 
 SOURCE = ("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 3.2",)
+VECTOR_SOURCE = ("Townsend, Differentiating the singular value decomposition (2016), dU and dV of the thin form",)
 INDEPENDENT = (MatrixDomain("independent columns"),)
 
 
@@ -43,40 +47,23 @@ def tall(node: Apply) -> tuple[tuple[Dim, str], ...]:
     return ()
 
 
+def is_wide(a: Expr) -> bool:
+    """Whether a matrix is known to have more columns than rows."""
+    excess = a.shape[-2] - a.shape[-1] if a.ndim > 1 else 0
+    return isinstance(excess, int) and excess < 0
+
+
 # --- values and vectors together -------------------------------------------------------------------------------------
 
 
-def svd_shape(shapes: tuple[Shape, ...], _params: object) -> Shape:
+def packed_shape(shapes: tuple[Shape, ...], _params: object) -> Shape:
     (shape,) = shapes
-    if len(shape) < 2:
-        raise ShapeError(f"svd takes a matrix, not {shape_text(shape)}")
     return (*shape[:-2], 1 + shape[-1] + shape[-2], shape[-1])
 
 
 def part(packed: Expr, item: Item) -> Expr:
-    """Return some rows of the result of svd."""
+    """Return some rows of the packed result."""
     return packed[(*[FULL] * (packed.ndim - 2), item)]
-
-
-def right_vectors(a: Expr) -> Expr:
-    """Return the right singular vectors as columns, that of the largest singular value first."""
-    return part(svd(a), Cut(1, 1 + a.shape[-1]))
-
-
-def left_vectors(a: Expr) -> Expr:
-    return part(svd(a), Cut(1 + a.shape[-1], None))
-
-
-def svd_via(node: Apply) -> Expr:
-    """The right vectors are eigenvectors of A.T @ A, and A takes each to its left vector, scaled."""
-    (a,) = node.operands
-    front, n = [FULL] * (node.ndim - 2), a.shape[-1]
-    values = svdvals(a)
-    right = eigenvectors(swap(a) @ a)[(*front, FULL, Cut(None, None, -1))]
-    left = (a @ right) / as_row(values)
-    rows = ((values, Pick(0)), (right, Cut(1, 1 + n)), (left, Cut(1 + n, None)))
-    parts = [scatter(value, (*front, item), node.shape) for value, item in rows]
-    return parts[0] + parts[1] + parts[2]
 
 
 def svd_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
@@ -98,20 +85,15 @@ def svd_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return mp_matrices(packed_mp, a)
 
 
-svd = array_op(
-    "svd",
-    doc="The singular values of a matrix with independent columns (row 0), the right and the left vectors as columns.",
-    operands=("A",),
-    latex=r"\operatorname{svd}",
-    shape=svd_shape,
-    requires=tall,
-    derivative=Via(svd_via),
+packed_svd = OpDef(  # only kernels use it, so it is not in the registry
+    name="packed_svd",
+    doc="The singular values of a tall matrix (row 0), the right vectors and the left ones as columns.",
+    operand_names=("A",),
+    shape=packed_shape,
+    derivative=NotDifferentiable("it is how kernels compute svdvals, svd_u and svd_vh, which have one"),
     numeric=Routine("svd", rectangular=True),
     reference=svd_reference,
     mp=svd_mp,
-    domain=INDEPENDENT,
-    kinks=(Kink("two singular values are equal", "NaN: their vectors are no function of A"),),
-    references=SOURCE,
 )
 
 
@@ -120,16 +102,21 @@ svd = array_op(
 
 def svdvals_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
     (a,) = node.operands
-    return sum(left_vectors(a) * (first(tangents) @ right_vectors(a)), axis=-2)
+    return sum(svd_u(a) * (first(tangents) @ swap(svd_vh(a))), axis=-2)
 
 
 def svdvals_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     (a,) = node.operands
-    return ((as_row(cotangent) * left_vectors(a)) @ swap(right_vectors(a)),)
+    return ((as_row(cotangent) * svd_u(a)) @ svd_vh(a),)
 
 
 def svdvals_expand(node: Apply) -> Expr:
-    return part(svd(node.operands[0]), Pick(0))
+    return part(packed_svd(node.operands[0]), Pick(0))
+
+
+def svdvals_of_wide(operands: tuple[Expr, ...], _params: object) -> Expr | None:
+    (a,) = operands
+    return svdvals(swap(a)) if is_wide(a) else None
 
 
 def svdvals_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
@@ -153,6 +140,7 @@ svdvals = array_op(
     aliases=("singular_values",),
     latex=r"\sigma",
     signature="...(m,n)->(n)",
+    canonical=svdvals_of_wide,
     requires=tall,
     derivative=Structured(svdvals_pushforward, svdvals_pullback),
     expand=svdvals_expand,
@@ -164,77 +152,125 @@ svdvals = array_op(
 )
 
 
-def nuclear_norm_expand(node: Apply) -> Expr:
-    return sum(svdvals(node.operands[0]), axis=-1)
+# --- vectors ---------------------------------------------------------------------------------------------------------
 
 
-def nuclear_norm_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sum(svdvals_reference(node, sizes, a), axis=-1))
+def gaps_of(a: Expr) -> Expr:
+    """Return the matrix of 1/(s[j]**2 - s[i]**2), 0 on the diagonal."""
+    return reciprocal_gaps(svdvals(a) ** 2)
 
 
-def nuclear_norm_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sum(svdvals_mp(node, sizes, a), axis=-1), dtype=object)
+def divided_by_values(x: Expr, a: Expr) -> Expr:
+    """Divide the columns by the singular values of a; NaN for one that is 0, whose left vector is no function of a."""
+    values = svdvals(a)
+    return x * as_row(1 / values + sqrt(-equal(values, 0)))
 
 
-nuclear_norm = array_op(
-    "nuclear_norm",
-    doc="The sum of the singular values of a matrix with independent columns; of a wide A: nuclear_norm(A.T).",
+def svd_u_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    (a,) = node.operands
+    values = svdvals(a)
+    image = first(tangents) @ swap(svd_vh(a))
+    inner = swap(node) @ image
+    scaled = inner * as_row(values)
+    turned = node @ (gaps_of(a) * (scaled + swap(scaled)))
+    return turned if is_square(a) else turned + divided_by_values(image - node @ inner, a)
+
+
+def svd_u_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    (a,) = node.operands
+    inner = swap(node) @ cotangent
+    weighted = gaps_of(a) * inner
+    along = node @ ((weighted + swap(weighted)) * as_row(svdvals(a)))
+    total = along if is_square(a) else along + divided_by_values(cotangent - node @ inner, a)
+    return (total @ svd_vh(a),)
+
+
+def is_square(a: Expr) -> bool:
+    return a.shape[-1] == a.shape[-2]
+
+
+def svd_u_expand(node: Apply) -> Expr:
+    (a,) = node.operands
+    return part(packed_svd(a), Cut(1 + a.shape[-1], None))
+
+
+def svd_u_of_wide(operands: tuple[Expr, ...], _params: object) -> Expr | None:
+    (a,) = operands
+    return swap(svd_vh(swap(a))) if is_wide(a) else None
+
+
+def svd_u_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return svd_reference(node, sizes, a)[..., 1 + a.shape[-1] :, :]
+
+
+def svd_u_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return svd_mp(node, sizes, a)[..., 1 + a.shape[-1] :, :]
+
+
+def svd_vh_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
+    (a,) = node.operands
+    scaled = as_column(svdvals(a)) * (swap(svd_u(a)) @ first(tangents) @ swap(node))
+    return -((gaps_of(a) * (scaled + swap(scaled))) @ node)
+
+
+def svd_vh_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
+    (a,) = node.operands
+    weighted = gaps_of(a) * (node @ swap(cotangent))
+    return (svd_u(a) @ (as_column(svdvals(a)) * (weighted + swap(weighted))) @ node,)
+
+
+def svd_vh_expand(node: Apply) -> Expr:
+    (a,) = node.operands
+    return swap(part(packed_svd(a), Cut(1, 1 + a.shape[-1])))
+
+
+def svd_vh_of_wide(operands: tuple[Expr, ...], _params: object) -> Expr | None:
+    (a,) = operands
+    return swap(svd_u(swap(a))) if is_wide(a) else None
+
+
+def svd_vh_reference(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return np.swapaxes(svd_reference(node, sizes, a)[..., 1 : 1 + a.shape[-1], :], -1, -2)
+
+
+def svd_vh_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
+    return np.swapaxes(svd_mp(node, sizes, a)[..., 1 : 1 + a.shape[-1], :], -1, -2)
+
+
+EQUAL_VALUES = Kink("two singular values are equal", "NaN: their vectors are no function of A")
+svd_u = array_op(
+    "svd_u",
+    doc="The left singular vectors of a matrix with independent columns, as columns in the order of svdvals.",
     operands=("A",),
-    latex=r"\left\lVert {0} \right\rVert_*",
-    signature="...(m,n)->()",
+    signature="...(m,n)->(m,n)",
+    canonical=svd_u_of_wide,
     requires=tall,
-    expand=nuclear_norm_expand,
-    reference=nuclear_norm_reference,
-    mp=nuclear_norm_mp,
+    derivative=Structured(svd_u_pushforward, svd_u_pullback),
+    expand=svd_u_expand,
+    reference=svd_u_reference,
+    mp=svd_u_mp,
     domain=INDEPENDENT,
-    references=SOURCE,
+    kinks=(EQUAL_VALUES, Kink("a singular value is 0 and A is not square", "NaN: its left vector is no function of A")),
+    references=VECTOR_SOURCE,
 )
-
-
-def largest_vector(a: Expr) -> Expr:
-    """Return the right singular vector of the largest singular value."""
-    return eigenvectors(swap(a) @ a)[FULL, Pick(-1)]
-
-
-def largest_pair(node: Apply) -> Expr:
-    """Return outer(u, v), the derivative; 0 for a matrix of zeros."""
-    (a,) = node.operands
-    v = largest_vector(a)
-    return outer(a @ v / where(equal(node, 0), 1, node), v)
-
-
-def spectral_norm_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
-    return sum(largest_pair(node) * first(tangents))
-
-
-def spectral_norm_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
-    return (append_axes(cotangent, 2) * largest_pair(node),)
-
-
-def spectral_norm_expand(node: Apply) -> Expr:
-    (a,) = node.operands
-    return norm(a @ largest_vector(a))
-
-
-def spectral_norm_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
-    return np.asarray(np.linalg.norm(a, 2))
-
-
-def spectral_norm_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
-    wide = a.shape[0] < a.shape[1]
-    return np.asarray(np.max(mp_matrices(values_mp, a.T if wide else a)), dtype=object)
-
-
-spectral_norm = array_op(
-    "spectral_norm",
-    doc="The largest singular value of a matrix.",
+svd_vh = array_op(
+    "svd_vh",
+    doc="The right singular vectors of a matrix with independent columns, as rows in the order of svdvals.",
     operands=("A",),
-    latex=r"\left\lVert {0} \right\rVert_2",
-    signature="(m,n)->()",
-    derivative=Structured(spectral_norm_pushforward, spectral_norm_pullback),
-    expand=spectral_norm_expand,
-    reference=spectral_norm_reference,
-    mp=spectral_norm_mp,
-    kinks=(Kink("A = 0, or the two largest singular values are equal", "0 for A = 0, else a subgradient"),),
-    references=SOURCE,
+    signature="...(m,n)->(n,n)",
+    canonical=svd_vh_of_wide,
+    requires=tall,
+    derivative=Structured(svd_vh_pushforward, svd_vh_pullback),
+    expand=svd_vh_expand,
+    reference=svd_vh_reference,
+    mp=svd_vh_mp,
+    domain=INDEPENDENT,
+    kinks=(EQUAL_VALUES,),
+    references=VECTOR_SOURCE,
+)
+svd = multi_result(
+    "svd",
+    doc="The factors of A = U @ diag(s) @ Vh: left vectors as columns, singular values, right vectors as rows.",
+    parts=(svd_u, svdvals, svd_vh),
+    results=("U", "s", "Vh"),
 )

@@ -12,6 +12,7 @@ from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, matmul, outer, trace
 from symgrad.ops.linalg.cholesky import cholesky_solve
 from symgrad.ops.linalg.inverse import inv, solve
+from symgrad.ops.linalg.matrixexp import expm, expm_frechet
 from symgrad.ops.linalg.products import kron
 from symgrad.ops.linalg.triangular import solve_triangular
 from symgrad.ops.shaping import diag, swap, transpose
@@ -19,13 +20,13 @@ from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, factorise
 from symgrad.simplify.shapes import column_vector, fit, is_op, is_zero
 
-_SOLVES = (solve, solve_triangular, cholesky_solve)  # linear in their second operand
+_SECOND = (solve, solve_triangular, cholesky_solve, expm_frechet)  # linear in their second operand alone
 
 
-@rule(matmul, outer, *_SOLVES)
+@rule(matmul, outer, *_SECOND)
 def product_with_zero(node: Apply) -> Expr | None:
     """A product with zeros gives zeros."""
-    relevant = node.operands[1:] if node.op in _SOLVES else node.operands
+    relevant = node.operands[1:] if node.op in _SECOND else node.operands
     return fit(Literal(0), node.shape) if any(map(is_zero, relevant)) else None
 
 
@@ -45,11 +46,11 @@ def product_with_identity(node: Apply) -> Expr | None:
     return None
 
 
-@rule(matmul, outer, *_SOLVES)
+@rule(matmul, outer, *_SECOND)
 def scalars_first(node: Apply) -> Expr | None:
     """(s*A) @ (t*B) is s*t*(A @ B): numbers are multiplied once."""
     a, b = node.operands
-    left, right = (Product(1, {a: 1}) if node.op in _SOLVES else _scaled(a)), _scaled(b)
+    left, right = (Product(1, {a: 1}) if node.op in _SECOND else _scaled(a)), _scaled(b)
     front = [
         build_product(Product(p.coefficient, {x: e for x, e in p.powers.items() if not x.ndim}), ())
         for p in (left, right)
@@ -132,6 +133,13 @@ def solve_for_identity(node: Apply) -> Expr | None:
     """solve(A, eye(n)) is inv(A)."""
     a, b = node.operands
     return inv(a) if is_op(b, eye) and a.ndim == 2 else None
+
+
+@rule(expm_frechet)
+def derivative_along_identity(node: Apply) -> Expr | None:
+    """expm_frechet(A, eye(n)) is expm(A)."""
+    a, e = node.operands
+    return expm(a) if is_op(e, eye) and a.ndim == 2 else None
 
 
 @rule(matmul)
