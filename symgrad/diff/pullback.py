@@ -6,7 +6,7 @@ that of the value, because the derivative is built on the same interned DAG.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TypeAlias
 
 from symgrad.core.dims import Shape, shape_text
@@ -14,6 +14,8 @@ from symgrad.core.expr import (
     Apply,
     Expr,
     Flat,
+    Input,
+    Literal,
     NotDifferentiable,
     Partials,
     Structured,
@@ -21,6 +23,7 @@ from symgrad.core.expr import (
     Via,
     postorder,
 )
+from symgrad.core.traversal import substitute
 from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.arithmetic import MINUS_ONE, ONE
 from symgrad.ops.broadcasting import broadcast_to, unbroadcast
@@ -118,11 +121,42 @@ def _shares(node: Apply, cotangent: Expr, active: set[Expr], batch: int) -> list
                 if operand in active
             ]
         case Via(form):
-            inner = [operand for operand in dict.fromkeys(node.operands) if operand in active]
-            shares = list(zip(inner, pull_back(form(node), cotangent, inner, stop=node.operands), strict=True))
+            expression, stand_ins = own_terms(node, form, (cotangent,))
+            inner = {stand_ins[operand]: operand for operand in node.operands if operand in active}
+            pulled = pull_back(expression, cotangent, list(inner), stop=tuple(stand_ins.values()))
+            shares = list(zip(inner.values(), put_back(pulled, stand_ins), strict=True))
         case Flat():
             shares = []
     return [(operand, share) for operand, share in shares if share is not ZERO]
+
+
+def own_terms(
+    node: Apply, form: Callable[[Apply], Expr], others: Sequence[Expr]
+) -> tuple[Expr, dict[Expr, Expr]]:
+    """Return the equal expression of a node, and what stands for each operand in it: mostly the operand itself.
+
+    But building an expression may look through the operands: (-A) @ B is built as -(A @ B), and a sweep that ends at
+    -A would miss it. Then new inputs stand for them, of names that are neither in the node nor in `others`.
+    """
+    operands = dict.fromkeys(node.operands)
+    expression = form(node)
+    if not any(isinstance(x, Input) and x not in operands for x in postorder(expression, stop=operands)):
+        return expression, {operand: operand for operand in operands}
+    taken = {name for expr in (node, *others) for name in expr.inputs}
+    prefix = "operand"
+    while any(name.startswith(prefix) for name in taken):
+        prefix += "_"
+    stand_ins = {
+        x: x if isinstance(x, Literal) else Input(f"{prefix}{position}", x.shape) for position, x in enumerate(operands)
+    }
+    opaque = Apply(node.op, tuple(stand_ins[operand] for operand in node.operands), node.params)
+    return form(opaque), stand_ins
+
+
+def put_back(exprs: Sequence[Expr], stand_ins: Mapping[Expr, Expr]) -> list[Expr]:
+    """Return expressions with the operands again where something stands for them."""
+    replaced = {stand_in: operand for operand, stand_in in stand_ins.items() if stand_in is not operand}
+    return substitute(exprs, replaced) if replaced else list(exprs)
 
 
 def _unbroadcast_elementwise(node: Apply, share: Expr, operand: Expr, batch: int) -> Expr:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping
 
 from symgrad.core.dims import shape_text
 from symgrad.core.expr import Apply, Expr, Flat, Input, Partials, Structured, Transposed, Via, postorder
-from symgrad.diff.pullback import derivative_of, zero
+from symgrad.diff.pullback import derivative_of, own_terms, put_back, zero
 from symgrad.errors import ShapeError
 from symgrad.ops.arithmetic import MINUS_ONE, ONE
 from symgrad.ops.broadcasting import broadcast_to
@@ -50,7 +50,10 @@ def _push(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr | None:
             return pushforward(node, tangents)
         case Via(form):
             known = {x: dot for x, dot in zip(node.operands, tangents, strict=True) if dot is not None}
-            return push_forward(form(node), known, stop=node.operands)
+            expression, stand_ins = own_terms(node, form, tuple(known.values()))
+            inner = {stand_ins[x]: dot for x, dot in known.items()}
+            pushed = push_forward(expression, inner, stop=tuple(stand_ins.values()))
+            return put_back([pushed], stand_ins)[0]
         case Flat():
             return None
 

@@ -86,3 +86,24 @@ def test_the_derivative_shares_the_work_of_the_value() -> None:
         node = sg.sin(node) * node
     value, everything = len(postorder(node)), len(postorder(node, *jacobian(node, [Input("x")])))
     assert everything < 6 * value
+
+
+@pytest.mark.parametrize("text", ["f(s, A[n,n]) = matrix_power(s*A, 2)", "f(A[n,n]) = svd(-A)", "f(A[n,n]) = cumprod(-A)"])
+def test_an_op_derived_by_an_equal_expression_sees_all_of_a_scaled_operand(text: str) -> None:
+    """(s*A) @ (s*A) is built as s*s*(A @ A), which does not hold the operand s*A any more."""
+    formula = sg.parse(text)
+    inputs = list(formula.inputs.values())
+    rng = np.random.default_rng(0)
+    values = {x.name: rng.normal(size=(3,) * x.ndim) for x in inputs}
+    tangents = {f"{x.name}_dot": rng.normal(size=(3,) * x.ndim) for x in inputs}
+    pushed = push_forward(formula, {x: Input(f"{x.name}_dot", x.shape) for x in inputs})
+    step = 1e-6
+    right, left = (
+        evaluate_reference([formula], {name: x + t * tangents[f"{name}_dot"] for name, x in values.items()})[0]
+        for t in (step, -step)
+    )
+    (found,) = evaluate_reference([pushed], {**values, **tangents})
+    np.testing.assert_allclose(found, (right - left) / (2 * step), rtol=1e-6, atol=1e-7)
+    slopes = evaluate_reference(pull_back(formula, identity_seed(formula.shape), inputs), values)
+    pulled = [np.tensordot(j, tangents[f"{x.name}_dot"], x.ndim) for x, j in zip(inputs, slopes, strict=True)]
+    np.testing.assert_allclose(np.sum(pulled, axis=0), found, rtol=1e-9, atol=1e-9)
