@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Derivation:
     """A formula with its derivatives by name, and second derivatives by pair of names when they were asked for.
 
     `derivatives` have the default layout; `arranged`, those to show, and `second` that of `layout`, which is stated
-    where it matters or when `state_layout` says so.
+    where it matters or when `state_layout` says so. `named` are those to show with names for what they share.
     """
 
     formula: sg.Expr
@@ -31,6 +31,11 @@ class Derivation:
     second: Mapping[tuple[str, str], sg.Expr] = field(default_factory=dict)
     layout: sg.Layout = sg.Layout.DEFAULT
     state_layout: bool = False
+    named: sg.NamedSubterms | None = None
+
+    def results(self) -> list[sg.Expr]:
+        """Return the derivatives to show, first and second ones."""
+        return [*self.arranged.values(), *self.second.values()]
 
     def layout_matters(self) -> bool:
         """Whether the layout is to be stated: a derivative has to be read with it in mind, or it was asked for."""
@@ -54,7 +59,11 @@ class Evaluation:
 
 
 def derive(
-    problem: Problem, hessian: bool, layout: sg.Layout = sg.Layout.DEFAULT, state_layout: bool = False
+    problem: Problem,
+    hessian: bool,
+    layout: sg.Layout = sg.Layout.DEFAULT,
+    state_layout: bool = False,
+    names_subterms: bool = True,
 ) -> Derivation:
     """Differentiate. ShapeError for the Hessian of a formula that is not a scalar."""
     names = list(problem.wrt)
@@ -64,7 +73,10 @@ def derive(
         second = {(a, b): blocks[a][b] for i, a in enumerate(names) for b in names[i:]}
     derivatives = sg.jacobian(problem.formula, names)
     arranged = derivatives if layout is sg.Layout.DEFAULT else sg.jacobian(problem.formula, names, layout)
-    return Derivation(problem.formula, derivatives, arranged, second, layout, state_layout)
+    derivation = Derivation(problem.formula, derivatives, arranged, second, layout, state_layout)
+    if not names_subterms:
+        return derivation
+    return replace(derivation, named=sg.named_subterms(derivation.results(), taken=problem.formula.inputs))
 
 
 def evaluate(derivation: Derivation, values: Mapping[str, Array]) -> Evaluation:

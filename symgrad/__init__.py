@@ -95,7 +95,7 @@ from symgrad.ops.special import (
 )
 from symgrad.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 from symgrad.steps import Step
-from symgrad.syntax import Limits
+from symgrad.syntax import Limits, NamedSubterms, named_subterms
 from symgrad.verification import Report
 
 __version__ = "0.1.0"
@@ -111,6 +111,7 @@ __all__ = [
     "Layout",
     "LimitError",
     "Limits",
+    "NamedSubterms",
     "OperandError",
     "Report",
     "ShapeError",
@@ -196,6 +197,7 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "named_subterms",
     "norm",
     "norm1",
     "norm_inf",
