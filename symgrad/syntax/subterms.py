@@ -16,11 +16,9 @@ from symgrad.syntax.text import formula
 _LETTERS = {False: "rstuvpq", True: "RSUVPQ"}  # a matrix has a capital; T is left to transposes
 _LARGEST = 300  # nodes; beyond it nobody reads the results
 _MOST_NAMES = 6
-_SHORTEST = 5  # characters of a subterm that may have a name
-_LEAST_GAIN = 12  # characters that a name has to save,
-_LEAST_GAIN_OF_ONE_OP = 24  # if it is for a single operation on inputs, such as softmax(x),
+_LEAST_GAIN = 10  # characters that a name has to save,
+_LEAST_GAIN_OF_ONE_OP = 20  # if it is for a single operation on inputs, such as softmax(x),
 _LEAST_SHARE = 25  # and in any case one in so many of all there are
-_TRIED = 6  # candidates whose gain is measured, of those that promise most
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,12 @@ def named_subterms(exprs: Iterable[Expr], taken: Collection[str] = ()) -> NamedS
     free = _FreeNames({*taken, *op_names(), *chain.from_iterable(map(used_names, original))})
     written = list(original)
     meanings: dict[Input, Expr] = {}
+    lengths: dict[Expr, int] = {}
     while len(meanings) < _MOST_NAMES:
-        found = _most_worth([*written, *meanings.values()], len(written), free)
-        if found is None:
+        subterm = _most_worth([*written, *meanings.values()], written, lengths)
+        if subterm is None:
             break
-        stand_in, subterm = found
-        free.taken.add(stand_in.name)
+        stand_in = Input(free.take(subterm.ndim > 1), subterm.shape)
         new = substitute([*written, *meanings.values()], {subterm: stand_in})
         written, meanings = new[: len(written)], dict(zip(meanings, new[len(written) :], strict=True))
         meanings[stand_in] = subterm
@@ -74,39 +72,40 @@ def named_subterms(exprs: Iterable[Expr], taken: Collection[str] = ()) -> NamedS
 class _FreeNames:
     taken: set[str]
 
-    def first(self, matrix: bool) -> str:
+    def take(self, matrix: bool) -> str:
         letters = (letter for letter in _LETTERS[matrix] if letter not in self.taken)
-        return next(letters, None) or next(fresh_names("T" if matrix else "t", self.taken))
+        name = next(letters, None) or next(fresh_names("T" if matrix else "t", self.taken))
+        self.taken.add(name)
+        return name
 
 
-def _most_worth(exprs: Sequence[Expr], shown: int, free: _FreeNames) -> tuple[Input, Expr] | None:
-    """Return the subterm whose name saves most, and the input to stand for it; the first `shown` keep theirs."""
-    before = sum(len(formula(expr)) for expr in exprs)
-    most = 0
-    best: tuple[Input, Expr] | None = None
-    for subterm, length in _promising(exprs, exprs[:shown]):
-        stand_in = Input(free.first(subterm.ndim > 1), subterm.shape)
-        after = sum(len(formula(expr)) for expr in substitute(exprs, {subterm: stand_in}))
-        gain = before - after - len(f"{stand_in.name} = ") - length
-        if gain > most and gain >= max(_least_gain(subterm), before // _LEAST_SHARE):
-            best, most = (stand_in, subterm), gain
+def _most_worth(exprs: Sequence[Expr], shown: Sequence[Expr], lengths: dict[Expr, int]) -> Expr | None:
+    """Return the subterm whose name saves most text, of those that save enough; what is shown keeps its own line.
+
+    Each use becomes one letter, and `r = ...` is written once; brackets that go too are not counted.
+    """
+    uses = _uses(exprs)
+    written = sum(_length(expr, lengths) for expr in exprs)
+    best, most = None, 0
+    for subterm, count in uses.items():
+        if count < 2 or subterm in shown or not _is_term(subterm):
+            continue
+        length = _length(subterm, lengths)
+        gain = count * (length - 1) - length - len("r = ")
+        if gain > most and gain >= max(_least_gain(subterm), written // _LEAST_SHARE):
+            best, most = subterm, gain
     return best
+
+
+def _length(expr: Expr, lengths: dict[Expr, int]) -> int:
+    """Return how long the text of an expression is; `lengths` remembers."""
+    if expr not in lengths:
+        lengths[expr] = len(formula(expr))
+    return lengths[expr]
 
 
 def _least_gain(subterm: Expr) -> int:
     return _LEAST_GAIN if any(operand.operands for operand in subterm.operands) else _LEAST_GAIN_OF_ONE_OP
-
-
-def _promising(exprs: Sequence[Expr], shown: Sequence[Expr]) -> list[tuple[Expr, int]]:
-    """Return the subterms of which most text is written, with the length of theirs."""
-    uses = _uses(exprs)
-    lengths = {
-        node: len(formula(node)) for node, count in uses.items() if count > 1 and node not in shown and _is_term(node)
-    }
-    long = [node for node, length in lengths.items() if length >= _SHORTEST]
-    saving = {node: (uses[node] - 1) * lengths[node] for node in long}
-    ranked = sorted(long, key=saving.__getitem__, reverse=True)
-    return [(node, lengths[node]) for node in ranked[:_TRIED]]
 
 
 def _uses(exprs: Sequence[Expr]) -> Counter[Expr]:
