@@ -49,6 +49,11 @@ _RESULT = ("", "")
     is_flag=True,
     help="First derivatives, and their layout in any case (the default for a formula that is not a scalar).",
 )
+@click.option(
+    "--names/--no-names",
+    default=True,
+    help="Name what the derivatives share, where they get clearly shorter by it (the default), or write it out.",
+)
 @click.option("--hessian", is_flag=True, help="Second derivatives of a scalar formula too, mixed ones included.")
 @click.option(
     "--steps", "wants_steps", is_flag=True, help="First derivatives step by step: every rule that was applied."
@@ -80,6 +85,7 @@ def command(
     style: str,
     wanted: bool,
     jacobian: bool,
+    names: bool,
     hessian: bool,
     layout: str,
     convention: str,
@@ -94,7 +100,8 @@ def command(
     """
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
     with Working("differentiating"):
-        derivation = derive(problem, hessian, sg.Layout(layout), sg.Convention(convention), state_layout=jacobian)
+        chosen = sg.Layout(layout), sg.Convention(convention)
+        derivation = derive(problem, hessian, *chosen, state_layout=jacobian, names_subterms=names)
     steps = sg.steps(problem.formula, list(problem.wrt)) if wants_steps else []
     lines = _LINES.get(style)
     if lines is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class Derivation:
     """A formula with its derivatives by name, and second derivatives by pair of names when they were asked for.
 
     `derivatives` have the default layout and convention; `arranged`, those to show, and `second` have `layout`, which
-    is stated where it matters or when `state_layout` says so, and `convention`.
+    is stated where it matters or when `state_layout` says so, and `convention`. `named` are those to show with names
+    for what they share.
     """
 
     formula: sg.Expr
@@ -33,6 +34,11 @@ class Derivation:
     layout: sg.Layout = sg.Layout.DEFAULT
     convention: sg.Convention = sg.Convention.TANGENT
     state_layout: bool = False
+    named: sg.NamedSubterms | None = None
+
+    def results(self) -> list[sg.Expr]:
+        """Return the derivatives to show, first and second ones."""
+        return [*self.arranged.values(), *self.second.values()]
 
     @property
     def wrt(self) -> list[sg.Input]:
@@ -66,6 +72,7 @@ def derive(
     layout: sg.Layout = sg.Layout.DEFAULT,
     convention: sg.Convention = sg.Convention.TANGENT,
     state_layout: bool = False,
+    names_subterms: bool = True,
 ) -> Derivation:
     """Differentiate. ShapeError for the Hessian of a formula that is not a scalar."""
     names = list(problem.wrt)
@@ -76,7 +83,10 @@ def derive(
     derivatives = sg.jacobian(problem.formula, names)
     plain = layout is sg.Layout.DEFAULT and convention is sg.Convention.TANGENT
     arranged = derivatives if plain else sg.jacobian(problem.formula, names, layout, convention)
-    return Derivation(problem.formula, derivatives, arranged, second, layout, convention, state_layout)
+    derivation = Derivation(problem.formula, derivatives, arranged, second, layout, convention, state_layout)
+    if not names_subterms:
+        return derivation
+    return replace(derivation, named=sg.named_subterms(derivation.results(), taken=problem.formula.inputs))
 
 
 def evaluate(derivation: Derivation, values: Mapping[str, Array]) -> Evaluation:

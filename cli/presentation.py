@@ -35,7 +35,7 @@ def function_name(derivation: Derivation) -> str:
 
 
 def text_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
-    """Yield the signature, the formula and the derivatives with their shapes."""
+    """Yield the signature, the formula, what is given a name, and the derivatives with their shapes."""
     yield [(signature(derivation.formula), "bold")]
     for label, expr in _labelled(derivation):
         *definitions, result = formula_text(expr).split(_STATEMENT)
@@ -74,11 +74,14 @@ def latex_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
     """Yield one equation a line."""
     name, inputs = function_name(derivation), derivation.formula.inputs
     yield [(f"{name} = {derivation.formula.latex()}", "")]
-    for wrt, expr in derivation.arranged.items():
-        yield [(rf"\frac{{\partial {name}}}{{\partial {inputs[wrt].latex()}}} = {expr.latex()}", "")]
-    for (a, b), expr in derivation.second.items():
+    for stand_in, expr in _definitions(derivation).items():
+        yield [(f"{sg.scalar(stand_in).latex()} = {expr.latex()}", "")]
+    shown = iter(_shown(derivation))
+    for wrt in derivation.arranged:
+        yield [(rf"\frac{{\partial {name}}}{{\partial {inputs[wrt].latex()}}} = {next(shown).latex()}", "")]
+    for a, b in derivation.second:
         below = rf"\partial {inputs[a].latex()} \, \partial {inputs[b].latex()}"
-        yield [(rf"\frac{{\partial^2 {name}}}{{{below}}} = {expr.latex()}", "")]
+        yield [(rf"\frac{{\partial^2 {name}}}{{{below}}} = {next(shown).latex()}", "")]
 
 
 def mathml_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
@@ -126,6 +129,8 @@ def as_json(
     assumed = {name: x.properties for name, x in derivation.formula.inputs.items() if x.properties}
     if assumed:
         document["assumptions"] = {name: [p.value for p in essential(found)] for name, found in assumed.items()}
+    if definitions := _definitions(derivation):
+        document["named"] = _json_named(definitions, derivation)
     if steps:
         document["steps"] = [_json_step(step) for step in steps]
     if derivation.second:
@@ -150,10 +155,18 @@ def as_json(
 def _labelled(derivation: Derivation) -> Iterator[tuple[str, sg.Expr]]:
     name = function_name(derivation)
     yield name, derivation.formula
-    for wrt, expr in derivation.arranged.items():
-        yield f"d{name}/d{wrt}", expr
-    for pair, expr in derivation.second.items():
-        yield _second_label(name, pair), expr
+    yield from _definitions(derivation).items()
+    labels = [f"d{name}/d{wrt}" for wrt in derivation.arranged]
+    labels += [_second_label(name, pair) for pair in derivation.second]
+    yield from zip(labels, _shown(derivation), strict=True)
+
+
+def _definitions(derivation: Derivation) -> Mapping[str, sg.Expr]:
+    return derivation.named.definitions if derivation.named is not None else {}
+
+
+def _shown(derivation: Derivation) -> Sequence[sg.Expr]:
+    return derivation.named.exprs if derivation.named is not None else derivation.results()
 
 
 def _second_label(name: str, pair: tuple[str, str]) -> str:
@@ -178,6 +191,17 @@ def _array_text(array: Array, indent: int) -> str:
 
 def _json_expression(expr: sg.Expr) -> dict[str, Any]:
     return {"text": formula_text(expr), "latex": expr.latex(), "shape": _json_shape(expr.shape)}
+
+
+def _json_named(definitions: Mapping[str, sg.Expr], derivation: Derivation) -> dict[str, Any]:
+    """Return the definitions, and the derivatives written with them: first ones by name, second ones in order."""
+    texts = [formula_text(expr) for expr in _shown(derivation)]
+    first = len(derivation.arranged)
+    return {
+        "definitions": [{"name": name, **_json_expression(expr)} for name, expr in definitions.items()],
+        "derivatives": dict(zip(derivation.arranged, texts[:first], strict=True)),
+        "second_derivatives": texts[first:],
+    }
 
 
 def _json_step(step: sg.Step) -> dict[str, Any]:

@@ -102,7 +102,7 @@ from symgrad.ops.special import (
 )
 from symgrad.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 from symgrad.steps import Step
-from symgrad.syntax import Limits
+from symgrad.syntax import Limits, NamedSubterms, named_subterms
 from symgrad.verification import Report
 
 __version__ = "0.1.0"
@@ -119,6 +119,7 @@ __all__ = [
     "Layout",
     "LimitError",
     "Limits",
+    "NamedSubterms",
     "OperandError",
     "Property",
     "Report",
@@ -210,6 +211,7 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "named_subterms",
     "norm",
     "norm1",
     "norm_inf",

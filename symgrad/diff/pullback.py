@@ -130,9 +130,7 @@ def _shares(node: Apply, cotangent: Expr, active: set[Expr], batch: int) -> list
     return [(operand, share) for operand, share in shares if share is not ZERO]
 
 
-def own_terms(
-    node: Apply, form: Callable[[Apply], Expr], others: Sequence[Expr]
-) -> tuple[Expr, dict[Expr, Expr]]:
+def own_terms(node: Apply, form: Callable[[Apply], Expr], others: Sequence[Expr]) -> tuple[Expr, dict[Expr, Expr]]:
     """Return the equal expression of a node, and what stands for each operand in it: mostly the operand itself.
 
     But building an expression may look through the operands: (-A) @ B is built as -(A @ B), and a sweep that ends at
@@ -146,8 +144,9 @@ def own_terms(
     prefix = "operand"
     while any(name.startswith(prefix) for name in taken):
         prefix += "_"
-    stand_ins = {
-        x: x if isinstance(x, Literal) else Input(f"{prefix}{position}", x.shape) for position, x in enumerate(operands)
+    stand_ins: dict[Expr, Expr] = {
+        x: x if isinstance(x, Literal) else Input(f"{prefix}{position}", x.shape, x.properties)
+        for position, x in enumerate(operands)
     }
     opaque = Apply(node.op, tuple(stand_ins[operand] for operand in node.operands), node.params)
     return form(opaque), stand_ins

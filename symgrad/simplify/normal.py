@@ -21,9 +21,9 @@ from symgrad.ops.constants import ones
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.piecewise import ZERO
 from symgrad.ops.power import power
+from symgrad.simplify.decimals import Number, plus, times_power
 from symgrad.simplify.shapes import fit, strip
 
-Number: TypeAlias = int | Fraction | float
 Powers: TypeAlias = dict[Expr, Number]
 
 # A longer sum or product is split in runs of this length: without a bound, a chain of n operations costs n**2.
@@ -140,7 +140,7 @@ def _times_power(factor: Number, value: int | float, exponent: Number) -> Number
         return plain if abs(plain) <= LARGEST_INTEGER else None
     if isinstance(factor, float) or isinstance(value, float):
         try:
-            product = float(factor) * float(value) ** whole
+            product = times_power(factor, value, whole)
         except OverflowError:
             return None
         return product if isfinite(product) and (product != 0 or value == 0) else None
@@ -243,7 +243,7 @@ def collect(node: Expr) -> dict[frozenset[tuple[Expr, Number]], Term]:
         product = factorise(x)
         key = product.key()
         term = terms.setdefault(key, Term(0, product.powers))
-        term.coefficient = tidy(term.coefficient + sign * product.coefficient)
+        term.coefficient = tidy(plus(term.coefficient, sign * product.coefficient))
     return {key: term for key, term in terms.items() if term.coefficient != 0}
 
 

@@ -7,14 +7,17 @@ from symgrad.syntax.mathml import latex_to_mathml, to_mathml
 from symgrad.syntax.python_source import to_python
 from symgrad.syntax.reading import Assumptions, Shapes, parse
 from symgrad.syntax.structure import to_json
+from symgrad.syntax.subterms import NamedSubterms, named_subterms
 from symgrad.syntax.text import formula, signature, to_text
 
 __all__ = [
     "Assumptions",
     "Limits",
+    "NamedSubterms",
     "Shapes",
     "formula",
     "latex_to_mathml",
+    "named_subterms",
     "parse",
     "signature",
     "to_json",

@@ -280,6 +280,31 @@ def test_a_hessian_of_an_array_is_refused_with_a_way_out(run):
     assert "a Hessian needs a scalar formula, this one has shape (m,); sum it, or pick an entry" in result.stderr
 
 
+LOGISTIC = ("derive", "sum(log(1 + exp(-y*(X @ w))))", "--wrt", "w", "--hessian", "--no-verify")
+
+
+def test_what_derivatives_share_has_a_name(run):
+    assert run(*LOGISTIC).stdout.splitlines()[2:] == [
+        "r = sigmoid(-y*(X @ w))    shape (m,)",
+        "df/dw = -(X.T @ (y*r))    shape (n,)",
+        "d2f/dw2 = X.T @ diag(y**2*r*(1 - r)) @ X    shape (n, n)",
+    ]
+    plain = run(*LOGISTIC, "--no-names").stdout
+    assert "df/dw = -(X.T @ (y*sigmoid(-y*(X @ w))))    shape (n,)" in plain and "\nr = " not in plain
+
+
+def test_names_in_other_formats(run):
+    latex = run(*LOGISTIC, "--format", "latex").stdout.splitlines()
+    assert latex[1].startswith(r"r = \sigma\left(") and latex[3].endswith(r"\odot r \odot \left(1 - r\right)\right) X")
+    document = json.loads(run(*LOGISTIC, "--format", "json").stdout)
+    assert document["derivatives"]["w"]["text"] == "-(X.T @ (y*sigmoid(-y*(X @ w))))"
+    assert document["named"]["definitions"][0]["text"] == "sigmoid(-y*(X @ w))"
+    assert document["named"]["derivatives"] == {"w": "-(X.T @ (y*r))"}
+    assert document["named"]["second_derivatives"] == ["X.T @ diag(y**2*r*(1 - r)) @ X"]
+    assert "named" not in json.loads(run(*LOGISTIC, "--format", "json", "--no-names").stdout)
+    assert len(ET.fromstring(f"<body>{run(*LOGISTIC, '--format', 'mathml').stdout}</body>")) == 4
+
+
 def test_a_constant_second_derivative_has_the_sizes_of_the_inputs(run):
     result = run("derive", "sum(x**2)", "--hessian", "--at", "x=[1, 2]", "--no-verify")
     assert result.exit_code == 0, result.output
