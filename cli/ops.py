@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from symgrad.core.expr import OpDef, all_ops, lookup, op_names
+from symgrad.core.multiresult import MultiResult, find_multi_result
 from symgrad.errors import Span, UnknownNameError
 from symgrad.syntax.suggestions import function_message
 
@@ -28,7 +29,8 @@ def command(name: str | None) -> None:
     import symgrad.ops  # noqa: F401  # fills the registry
 
     if name is not None:
-        for title, text in _details(_find(name)):
+        several = find_multi_result(name)
+        for title, text in _details(_find(name)) if several is None else _results(several):
             show((f"{title:12}", "bold"), (text, ""))
         return
     with Working("differentiating"):
@@ -49,6 +51,13 @@ def _name(op: OpDef) -> str:
 def _row(op: OpDef) -> tuple[str, ...]:
     kinks = "; ".join(kink.where for kink in op.kinks)
     return op.usage(), domain_text(op), kinks, "; ".join(derivative_text(op, brief=True))
+
+
+def _results(function: MultiResult) -> Iterator[tuple[str, str]]:
+    yield "function", function.usage()
+    yield "", function.doc
+    for result, part in zip(function.results, function.parts, strict=True):
+        yield "result", f"{result} = {part.usage()}"
 
 
 def _details(op: OpDef) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ def test_every_op_has_one_row(run):
         ("pi", ["a constant"]),
         ("reshape", ["depends on the parameters"]),
         ("logdet", ["A invertible"]),
+        ("svd", ["U, s, Vh = svd(A)", "U = svd_u(A)", "s = svdvals(A)"]),
     ],
 )
 def test_an_op_has_a_page(run, name, said):

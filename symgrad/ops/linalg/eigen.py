@@ -28,9 +28,9 @@ from symgrad.ops.define import array_op
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.infer import Always, common
 from symgrad.ops.linalg.inverse import mp_matrices
-from symgrad.ops.piecewise import equal, where
+from symgrad.ops.piecewise import absolute, equal, where
 from symgrad.ops.reduction import first
-from symgrad.ops.shaping import Sizes, swap
+from symgrad.ops.shaping import Sizes, append_axes, swap
 
 SOURCE = (
     "Magnus, On differentiating eigenvalues and eigenvectors (1985), theorem 1",
@@ -145,7 +145,12 @@ eigvalsh = array_op(
     reference=eigvalsh_reference,
     mp=eigvalsh_mp,
     domain=SYMMETRIC_PART,
-    kinks=(Kink("two eigenvalues are equal", "that of the eigenvectors found; right for symmetric functions of them"),),
+    kinks=(
+        Kink(
+            "two eigenvalues are equal",
+            "that of the eigenvectors found, right for symmetric functions of them; the second derivative is NaN",
+        ),
+    ),
     references=SOURCE,
 )
 
@@ -166,13 +171,17 @@ def gaps_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
 def gaps_expand(node: Apply) -> Expr:
     (w,) = node.operands
     gaps = as_row(w) - as_column(w)
-    return where(eye(w.shape[-1]), 0, 1 / gaps + sqrt(-equal(gaps, 0)))  # the root is NaN for a gap of 0
+    total = append_axes(sum(absolute(w), axis=-1), 2)
+    tied = equal(total + gaps / 4, total)  # a gap that is rounding, in the precision of the kernel
+    return where(eye(w.shape[-1]), 0, 1 / gaps + sqrt(-tied))  # the root is NaN for -1
 
 
 def gaps_reference(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
-    diagonal = np.eye(w.shape[-1])
-    gaps = w[..., None, :] - w[..., :, None] + diagonal
-    return np.asarray(np.where(gaps == 0, np.nan, 1 / np.where(gaps == 0, 1, gaps)) * (1 - diagonal))
+    diagonal = np.eye(w.shape[-1], dtype=w.dtype)
+    gaps = w[..., None, :] - w[..., :, None]
+    total = np.sum(abs(w), axis=-1)[..., None, None]
+    tied = (total + gaps / 4 == total) & (diagonal == 0)
+    return np.asarray(np.where(tied, np.nan, 1 / np.where(gaps == 0, 1, gaps)) * (1 - diagonal))
 
 
 def gaps_mp(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
@@ -188,7 +197,7 @@ def gaps_mp(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
 
 reciprocal_gaps = array_op(
     "reciprocal_gaps",
-    doc="The matrix of 1/(w[j] - w[i]), with 0 on the diagonal and NaN where two other entries are equal.",
+    doc="The matrix of 1/(w[j] - w[i]): 0 on the diagonal, NaN where two other entries are equal up to rounding.",
     operands=("w",),
     latex=r"\operatorname{gaps}^{{-1}}",
     signature="...(n)->(n,n)",
@@ -233,7 +242,7 @@ eigenvectors = array_op(
     reference=eigenvectors_reference,
     mp=eigenvectors_mp,
     domain=SYMMETRIC_PART,
-    kinks=(Kink("two eigenvalues are equal", "NaN: their eigenvectors are no function of A"),),
+    kinks=(Kink("two eigenvalues are equal up to rounding", "NaN: their eigenvectors are no function of A"),),
     references=SOURCE,
 )
 eigh = multi_result(

@@ -22,10 +22,8 @@ from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import as_column, as_row
 from symgrad.ops.define import array_op
-from symgrad.ops.exponential import sqrt
 from symgrad.ops.linalg.eigen import reciprocal_gaps, signs
 from symgrad.ops.linalg.inverse import mp_matrices
-from symgrad.ops.piecewise import equal
 from symgrad.ops.reduction import first
 from symgrad.ops.shaping import Sizes, swap
 
@@ -147,7 +145,12 @@ svdvals = array_op(
     reference=svdvals_reference,
     mp=svdvals_mp,
     domain=INDEPENDENT,
-    kinks=(Kink("two are equal", "that of the singular vectors found; right for symmetric functions of them"),),
+    kinks=(
+        Kink(
+            "two are equal",
+            "that of the singular vectors found, right for symmetric functions of them; the second derivative is NaN",
+        ),
+    ),
     references=SOURCE,
 )
 
@@ -156,14 +159,9 @@ svdvals = array_op(
 
 
 def gaps_of(a: Expr) -> Expr:
-    """Return the matrix of 1/(s[j]**2 - s[i]**2), 0 on the diagonal."""
-    return reciprocal_gaps(svdvals(a) ** 2)
-
-
-def divided_by_values(x: Expr, a: Expr) -> Expr:
-    """Divide the columns by the singular values of a; NaN for one that is 0, whose left vector is no function of a."""
+    """Return the matrix of 1/(s[j]**2 - s[i]**2), 0 on the diagonal; NaN for equal values, and on it for a value 0."""
     values = svdvals(a)
-    return x * as_row(1 / values + sqrt(-equal(values, 0)))
+    return reciprocal_gaps(values) / (as_row(values) + as_column(values))
 
 
 def svd_u_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
@@ -173,15 +171,16 @@ def svd_u_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr:
     inner = swap(node) @ image
     scaled = inner * as_row(values)
     turned = node @ (gaps_of(a) * (scaled + swap(scaled)))
-    return turned if is_square(a) else turned + divided_by_values(image - node @ inner, a)
+    return turned if is_square(a) else turned + (image - node @ inner) / as_row(values)
 
 
 def svd_u_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
     (a,) = node.operands
     inner = swap(node) @ cotangent
     weighted = gaps_of(a) * inner
-    along = node @ ((weighted + swap(weighted)) * as_row(svdvals(a)))
-    total = along if is_square(a) else along + divided_by_values(cotangent - node @ inner, a)
+    values = svdvals(a)
+    along = node @ ((weighted + swap(weighted)) * as_row(values))
+    total = along if is_square(a) else along + (cotangent - node @ inner) / as_row(values)
     return (total @ svd_vh(a),)
 
 
@@ -237,7 +236,9 @@ def svd_vh_mp(node: Apply, sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return np.swapaxes(svd_mp(node, sizes, a)[..., 1 : 1 + a.shape[-1], :], -1, -2)
 
 
-EQUAL_VALUES = Kink("two singular values are equal", "NaN: their vectors are no function of A")
+NO_VECTORS = (
+    Kink("two singular values are equal up to rounding, or one is 0", "NaN: the vectors are no function of A"),
+)
 svd_u = array_op(
     "svd_u",
     doc="The left singular vectors of a matrix with independent columns, as columns in the order of svdvals.",
@@ -250,7 +251,7 @@ svd_u = array_op(
     reference=svd_u_reference,
     mp=svd_u_mp,
     domain=INDEPENDENT,
-    kinks=(EQUAL_VALUES, Kink("a singular value is 0 and A is not square", "NaN: its left vector is no function of A")),
+    kinks=NO_VECTORS,
     references=VECTOR_SOURCE,
 )
 svd_vh = array_op(
@@ -265,7 +266,7 @@ svd_vh = array_op(
     reference=svd_vh_reference,
     mp=svd_vh_mp,
     domain=INDEPENDENT,
-    kinks=(EQUAL_VALUES,),
+    kinks=NO_VECTORS,
     references=VECTOR_SOURCE,
 )
 svd = multi_result(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import symgrad as sg
 from symgrad.lowering import lower
@@ -33,9 +34,39 @@ def test_symmetric_functions_are_right_where_eigenvalues_are_equal():
     np.testing.assert_allclose(gradient(A=3 * np.eye(4)), 6 * np.eye(4))
 
 
-def test_eigenvectors_of_equal_eigenvalues_have_no_derivative():
-    gradient = sg.compile(sg.grad("sum(eigenvectors(A)*B)", "A"))
-    assert np.isnan(gradient(A=np.eye(3), B=A[:3, :3])).all()
+ROTATION = np.linalg.qr(A)[0]
+REPEATED = {
+    "the identity": np.eye(5),
+    "a multiple, rotated": 3 * ROTATION @ ROTATION.T,
+    "two of five": ROTATION @ np.diag([1.0, 2.0, 2.0, 3.0, 4.0]) @ ROTATION.T,
+    "zeros": np.zeros((5, 5)),
+}
+
+
+@pytest.mark.parametrize("a", REPEATED.values(), ids=REPEATED)
+def test_the_trace_of_the_exponential_is_right_where_eigenvalues_are_equal(a):
+    gradient = sg.compile(sg.grad("sum(exp(eigvalsh(A)))", "A"))(A=a)
+    np.testing.assert_allclose(gradient, scipy.linalg.expm(a), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("a", REPEATED.values(), ids=REPEATED)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_eigenvectors_of_equal_eigenvalues_have_no_derivative(a, dtype):
+    """Also where rounding tells the eigenvalues apart: the reciprocal of that difference would be noise."""
+    gradient = sg.compile(sg.grad("sum(eigenvectors(A)*B)", "A"), dtype=dtype)
+    assert np.isnan(gradient(A=a, B=A)).all()
+
+
+@pytest.mark.parametrize("a", REPEATED.values(), ids=REPEATED)
+def test_second_derivatives_at_equal_eigenvalues_are_nan_and_no_noise(a):
+    hessian = sg.compile(sg.hessian("sum(exp(eigvalsh(A)))", "A"))(A=a)
+    assert np.isnan(hessian).any() and not np.isinf(hessian).any()
+
+
+def test_close_eigenvalues_still_have_a_derivative():
+    gaps = sg.compile("reciprocal_gaps(w)")(w=np.array([1.0, 1.0 + 1e-12, 5.0]))
+    np.testing.assert_allclose(gaps[0, 1], 1e12, rtol=1e-3)
+    np.testing.assert_allclose(gaps[0, 2], 0.25)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
