@@ -1,5 +1,5 @@
 """The rewrite rules, by what they know about. Importing this package registers them."""
 
-from symgrad.simplify.rules import algebra, elementwise, linear, products, stability, structure, tensors
+from symgrad.simplify.rules import algebra, determinants, elementwise, linear, products, stability, structure, tensors
 
-__all__ = ["algebra", "elementwise", "linear", "products", "stability", "structure", "tensors"]
+__all__ = ["algebra", "determinants", "elementwise", "linear", "products", "stability", "structure", "tensors"]
