@@ -217,7 +217,7 @@ def hvp(formula: Formula, wrt: Wrt | None = None, direction: Mapping[Name, Formu
     >>> print(hvp("sum(exp(A @ x))", "x"))
     A.T @ (exp(A @ x)*(A @ x_dot))
     >>> print(hvp("x.T @ A @ x", "x", "2*x"))
-    2*A @ x + 2*A.T @ x
+    2*(A + A.T) @ x
     """
     output = _need_scalar(as_formula(formula))
     nodes = _resolve(output, wrt)

@@ -19,7 +19,7 @@ FORMS = [
     ("a @ inv(X) @ b", "X", "-outer(solve(X.T, a), solve(X, b))"),
     ("f(X[m,n]) = norm(X)**2", "X", "2*X"),
     ("sqrt(trace(X.T @ X))", "X", "unit(X)"),
-    ("x.T @ A @ x", "x", "A @ x + A.T @ x"),
+    ("x.T @ A @ x", "x", "(A + A.T) @ x"),
     ("norm(D @ x - y)**2", "x", "2*D.T @ (D @ x - y)"),
     (RIDGE, "X", "2*D.T @ (D @ X - Y) + 2*lam*X"),
     ("norm(x)", "x", "unit(x)"),
@@ -38,7 +38,7 @@ FORMS = [
     ("trace(X @ X @ X)", "X", "3*X.T @ X.T"),
     ("logdet(S) + x @ solve(S, x)", "S", "inv(S).T - outer(solve(S.T, x), solve(S, x))"),
     ("logdet(X.T @ X)", "X", "2*X @ inv(X.T @ X)"),
-    ("(x @ A @ x)/(x @ x)", "x", "A @ x/(x @ x) + A.T @ x/(x @ x) - 2*(x @ A @ x)*x/(x @ x)**2"),
+    ("(x @ A @ x)/(x @ x)", "x", "((A + A.T) @ x - 2*(x @ A @ x)*x/(x @ x))/(x @ x)"),
 ]
 HESSIANS = [
     ("x.T @ A @ x", "x", "A + A.T"),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from math import isfinite
+from math import gcd, isfinite
 from operator import mul as times
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.constants import ones
 from symgrad.ops.exponential import sqrt
-from symgrad.ops.piecewise import ZERO
+from symgrad.ops.piecewise import ZERO, absolute
 from symgrad.ops.power import power
 from symgrad.simplify.decimals import Number, plus, times_power
 from symgrad.simplify.shapes import fit, strip
@@ -87,13 +87,15 @@ def _factors(x: Expr, exponent: Number, shape: Shape) -> list[tuple[Expr, Number
     if x.op is neg and whole:
         return [(Literal(-1), exponent), (x.operands[0], exponent)]
     if x.shape not in ((), shape) and not _is_scaled(x):
-        return None
+        return _without_number(x) if exponent == 1 and _leads_with_number(x) else None
     if x.op is mul and exponent in (1, -1):
         return [(x.operands[0], exponent), (x.operands[1], exponent)]
     if x.op is div and exponent in (1, -1):
         return [(x.operands[0], exponent), (x.operands[1], -exponent)]
     if exponent != int(exponent) and x.op in (mul, div) and _is_positive_constant(x):
         return [(x.operands[0], exponent), (x.operands[1], exponent if x.op is mul else -exponent)]
+    if x.op is absolute and whole and exponent % 2 == 0:
+        return [(x.operands[0], exponent)]
     if x.op is sqrt and whole:
         return [(x.operands[0], Fraction(1, 2) * int(exponent))]
     if x.op is power and whole:
@@ -123,6 +125,25 @@ def _is_constant(x: Expr) -> bool:
 def _is_scaled(x: Apply) -> bool:
     """Is x a number times an array, or an array over a number? Taking that apart multiplies no arrays anew."""
     return (x.op is mul and x.operands[0].ndim == 0) or (x.op is div and x.operands[1].ndim == 0)
+
+
+def _leads_with_number(x: Apply) -> bool:
+    """Does the product begin with a number or a sign, as in -y*z and -2/v?"""
+    head: Expr = x
+    while isinstance(head, Apply) and head.op in (mul, div):
+        head = head.operands[0]
+    return head is not x and (
+        (isinstance(head, Literal) and head is not ONE) or (isinstance(head, Apply) and head.op is neg)
+    )
+
+
+def _without_number(x: Apply) -> list[tuple[Expr, Number]] | None:
+    """Return the number and the rest of a product of smaller shape: the arrays stay together."""
+    product = factorise(x)
+    number = build_product(Product(product.coefficient, {}), ())
+    if number is ONE:
+        return None
+    return [(number, 1), (build_product(Product(1, product.powers), x.shape), 1)]
 
 
 def _is_dyadic(value: float) -> bool:
@@ -277,3 +298,35 @@ def build_sum(terms: Iterable[Term], shape: Shape) -> Expr:
 def _write(term: Term, coefficient: Number) -> Expr:
     product = Product(coefficient, term.powers)
     return build_product(product, broadcast((), *(base.shape for base in term.powers)))
+
+
+def common_number(x: Expr) -> tuple[Number, Expr]:
+    """Return (c, y) with x = c*y for a sum x: what the coefficients have in common, with their sign if all share it.
+
+    2*a - 4*b is 2*(a - 2*b), and -a - b is -(a + b).
+    """
+    terms = list(collect(x).values())
+    sizes = [max(term.coefficient, -term.coefficient) for term in terms]
+    if not terms:
+        return 1, x
+    common = sizes[0]
+    if any(size != common for size in sizes):
+        whole = [size for size in sizes if isinstance(size, int)]
+        common = gcd(*whole) if len(whole) == len(sizes) else 1
+    if all(term.coefficient < 0 for term in terms):
+        common = -common
+    if common == 1:
+        return 1, x
+    rest = [Term(_divided(term.coefficient, common), term.powers) for term in terms]
+    return common, build_sum(rest, x.shape)
+
+
+def _divided(number: Number, by: Number) -> Number:
+    if isinstance(number, float) or isinstance(by, float):
+        return 1 if number == by else -1  # they have the same size
+    return tidy(Fraction(number) / by)
+
+
+def negated(x: Expr) -> Expr:
+    """Return -x for a sum, as a sum."""
+    return build_sum([Term(-term.coefficient, term.powers) for term in collect(x).values()], x.shape)

@@ -171,7 +171,20 @@ def _left_binding(node: Apply, left: Expr) -> int:
     """How strongly the left operand must bind: `(x @ y)*z` keeps its brackets, because `x @ y*z` misleads."""
     precedence = _binding(node)
     misleads = precedence == MULTIPLICATIVE and _is_inner_product(left) and not _is_inner_product(node)
-    return precedence + (misleads or precedence == COMPARISON)
+    return precedence + (misleads or _mixes_products(node, left) or precedence == COMPARISON)
+
+
+def _mixes_products(node: Apply, left: Expr) -> bool:
+    """Is it `(A*B) @ C` or `(A @ B)*C` for arrays? Without the brackets a reader has to know which product is first."""
+    if _binding(node) != MULTIPLICATIVE or _binding(left) != MULTIPLICATIVE or not isinstance(left, Apply):
+        return False
+    if not all(x.ndim for x in (*node.operands, *left.operands)):
+        return False
+    return _symbol(node) != _symbol(left) and "@" in (_symbol(node), _symbol(left))
+
+
+def _symbol(node: Apply) -> str:
+    return node.op.notation.symbol if isinstance(node.op.notation, Infix) else ""
 
 
 def _is_inner_product(node: Expr) -> bool:
@@ -248,7 +261,9 @@ class _Writer:
         left, right = node.operands
         spine: list[Apply] = []
         while isinstance(right, Apply) and right not in self.named and _binding(right) == precedence:
-            if len(spine) == _LONGEST_SPINE or _binding(right.operands[1]) == precedence:
+            last = right.operands[1]
+            bracketed = _symbol(right) == "@" and isinstance(last, Apply) and _symbol(last) != "@"
+            if len(spine) == _LONGEST_SPINE or (_binding(last) == precedence and not bracketed):
                 return False
             spine.append(right)
             right = right.operands[0]

@@ -10,7 +10,7 @@ class Identity:
     """`derivative` is the book's, in the same language; `printed` is what symgrad writes.
 
     The first derivative by `wrt`, or where `then` is given the derivative of that by `then`: a Hessian, or a block
-    of one. `printed` is None for results of more than two axes.
+    of one. `printed` is None for results of more than two axes, and for the few that no short text says.
     """
 
     source: str

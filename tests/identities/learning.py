@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from identities.identity import Identity
 
-GAUSSIAN = "f(x[n], mu[n], S[n,n]) = -logdet(S)/2 - (x - mu) @ solve(S, x - mu)/2 - size(n)*log(2*pi)/2"
-DATA_GAUSSIAN = "f(X[m,n], mu[n], S[n,n]) = -size(m)*logdet(S)/2 - trace((X - mu) @ inv(S) @ (X - mu).T)/2"
-LAYER_NORM = "f(x[n], g[n], b[n], v[n]) = v @ (g*(x - mean(x))/sqrt(mean((x - mean(x))**2) + 0.001) + b)"
-ATTENTION = "f(Q[m,k], K[n,k], V[n,p], G[m,p]) = sum(G*(softmax(Q @ K.T, axis=1) @ V))"
-EVIDENCE = "f(K[n,n], y[n], s) = -y @ solve(K + s*eye(n), y)/2 - logdet(K + s*eye(n))/2"
 IDENTITIES = [
     Identity(
         "Hastie, Tibshirani & Friedman (2009), (3.5)",
         "f(X[m,n], b[n], y[m]) = (y - X @ b) @ (y - X @ b)",
         "b",
+        "-2*X.T @ (y - X @ b)",
         "-2*X.T @ (y - X @ b)",
     ),
     Identity(
@@ -21,23 +17,27 @@ IDENTITIES = [
         "f(X[m,n], b[n], y[m], lam) = (y - X @ b) @ (y - X @ b) + lam*(b @ b)",
         "b",
         "-2*X.T @ (y - X @ b) + 2*lam*b",
+        "2*lam*b - 2*X.T @ (y - X @ b)",
     ),
     Identity(
         "Lasso: Hastie, Tibshirani & Friedman (2009), (3.52)",
         "f(X[m,n], b[n], y[m], lam) = norm(y - X @ b)**2/2 + lam*norm1(b)",
         "b",
         "-X.T @ (y - X @ b) + lam*sign(b)",
+        "lam*sign(b) - X.T @ (y - X @ b)",
     ),
     Identity(
         "Elastic net: Zou & Hastie (2005)",
         "f(X[m,n], b[n], y[m], l1, l2) = norm(y - X @ b)**2 + l2*norm(b)**2 + l1*sum(abs(b))",
         "b",
         "-2*X.T @ (y - X @ b) + 2*l2*b + l1*sign(b)",
+        "2*l2*b - 2*X.T @ (y - X @ b) + l1*sign(b)",
     ),
     Identity(
         "Huber (1964)",
-        "f(X[m,n], b[n], y[m]) = sum(where(abs(y - X @ b) <= 1, (y - X @ b)**2/2, abs(y - X @ b) - 1/2))",
+        ("f(X[m,n], b[n], y[m]) = sum(where(abs(y - X @ b) <= 1, (y - X @ b)**2/2, abs(y - X @ b) - 1/2))"),
         "b",
+        "-(X.T @ where(abs(y - X @ b) <= 1, y - X @ b, sign(y - X @ b)))",
         "-(X.T @ where(abs(y - X @ b) <= 1, y - X @ b, sign(y - X @ b)))",
     ),
     Identity(
@@ -45,17 +45,20 @@ IDENTITIES = [
         "f(X[m,n], b[n], y[m]) = sum(sqrt(1 + (X @ b - y)**2) - 1)",
         "b",
         "X.T @ ((X @ b - y)/sqrt(1 + (X @ b - y)**2))",
+        "X.T @ ((X @ b - y)/sqrt(1 + (X @ b - y)**2))",
     ),
     Identity(
         "Hinge: Cortes & Vapnik (1995)",
         "f(X[m,n], w[n], y[m]) = sum(maximum(0, 1 - y*(X @ w)))",
         "w",
         "-(X.T @ (y*(y*(X @ w) < 1)))",
+        "-(X.T @ (y*(0 < 1 - y*(X @ w))))",
     ),
     Identity(
         "Squared hinge: Cortes & Vapnik (1995)",
         "f(X[m,n], w[n], y[m]) = sum(relu(1 - y*(X @ w))**2)",
         "w",
+        "-2*X.T @ (y*relu(1 - y*(X @ w)))",
         "-2*X.T @ (y*relu(1 - y*(X @ w)))",
     ),
     Identity(
@@ -63,23 +66,27 @@ IDENTITIES = [
         "f(X[m,n], b[n], y[m], t) = sum(maximum(t*(y - X @ b), (t - 1)*(y - X @ b)))",
         "b",
         "-(X.T @ (t - (X @ b > y)))",
+        ("-(X.T @ (t*(t*(y - X @ b) >= (t - 1)*(y - X @ b)) + (t - 1)*(t*(y - X @ b) < (t - 1)*(y - X @ b))))"),
     ),
     Identity(
         "Logistic regression: Bishop, PRML (2006), (4.91)",
         "f(X[m,n], w[n], t[m]) = -sum(t*log(sigmoid(X @ w)) + (1 - t)*log(1 - sigmoid(X @ w)))",
         "w",
         "X.T @ (sigmoid(X @ w) - t)",
+        "X.T @ ((1 - t)*sigmoid(X @ w) - t*sigmoid(-(X @ w)))",
     ),
     Identity(
         "Logistic regression: Hastie, Tibshirani & Friedman (2009), (4.21)",
         "f(X[m,n], b[n], y[m]) = sum(y*(X @ b) - log(1 + exp(X @ b)))",
         "b",
         "X.T @ (y - exp(X @ b)/(1 + exp(X @ b)))",
+        "X.T @ (y - sigmoid(X @ b))",
     ),
     Identity(
         "Poisson regression: McCullagh & Nelder (1989), ch. 6",
         "f(X[m,n], b[n], y[m]) = sum(exp(X @ b) - y*(X @ b))",
         "b",
+        "X.T @ (exp(X @ b) - y)",
         "X.T @ (exp(X @ b) - y)",
     ),
     Identity(
@@ -87,17 +94,20 @@ IDENTITIES = [
         "f(X[m,n], b[n], y[m]) = sum(log((1 + erf(y*(X @ b)/sqrt(2)))/2))",
         "b",
         "X.T @ (y*sqrt(2/pi)*exp(-(y*(X @ b))**2/2)/(1 + erf(y*(X @ b)/sqrt(2))))",
+        "sqrt(2)*X.T @ (y*exp(-(y*(X @ b)/sqrt(2))**2)/(1 + erf(y*(X @ b)/sqrt(2))))/sqrt(pi)",
     ),
     Identity(
         "Gamma regression: McCullagh & Nelder (1989), ch. 8",
         "f(X[m,n], b[n], y[m]) = sum(y*exp(-X @ b) + X @ b)",
         "b",
         "X.T @ (1 - y*exp(-X @ b))",
+        "X.T @ (1 - y*exp(-(X @ b)))",
     ),
     Identity(
         "Exponential loss: Hastie, Tibshirani & Friedman (2009), 10.4",
         "f(X[m,n], b[n], y[m]) = sum(exp(-y*(X @ b)))",
         "b",
+        "-(X.T @ (y*exp(-y*(X @ b))))",
         "-(X.T @ (y*exp(-y*(X @ b))))",
     ),
     Identity(
@@ -105,11 +115,13 @@ IDENTITIES = [
         "f(W[k,n], x[n], t[k]) = logsumexp(W @ x) - t @ W @ x",
         "W",
         "outer(softmax(W @ x) - t, x)",
+        "outer(softmax(W @ x) - t, x)",
     ),
     Identity(
         "Softmax cross-entropy: Bishop, PRML (2006), (4.109)",
         "f(X[m,n], W[n,k], T[m,k]) = sum(logsumexp(X @ W, axis=1)) - sum(T*(X @ W))",
         "W",
+        "X.T @ (softmax(X @ W, axis=1) - T)",
         "X.T @ (softmax(X @ W, axis=1) - T)",
     ),
     Identity(
@@ -117,47 +129,72 @@ IDENTITIES = [
         "f(z[n], t[n]) = -t @ log(softmax(z))",
         "z",
         "sum(t)*softmax(z) - t",
+        "sum(t)*softmax(z) - t",
     ),
-    Identity("Entropy of a softmax: Boyd & Vandenberghe (2004), 3.1.5", "f(p[n]) = -sum(p*log(p))", "p", "-log(p) - 1"),
     Identity(
-        "Relative entropy: Boyd & Vandenberghe (2004), 3.2.6", "f(p[n], q[n]) = sum(p*log(p/q))", "p", "log(p/q) + 1"
+        "Entropy of a softmax: Boyd & Vandenberghe (2004), 3.1.5",
+        "f(p[n]) = -sum(p*log(p))",
+        "p",
+        "-log(p) - 1",
+        "-1 - log(p)",
     ),
-    Identity("Relative entropy: Boyd & Vandenberghe (2004), 3.2.6", "f(p[n], q[n]) = sum(p*log(p/q))", "q", "-p/q"),
+    Identity(
+        "Relative entropy: Boyd & Vandenberghe (2004), 3.2.6",
+        "f(p[n], q[n]) = sum(p*log(p/q))",
+        "p",
+        "log(p/q) + 1",
+        "1 + log(p/q)",
+    ),
+    Identity(
+        "Relative entropy: Boyd & Vandenberghe (2004), 3.2.6", "f(p[n], q[n]) = sum(p*log(p/q))", "q", "-p/q", "-p/q"
+    ),
     Identity(
         "Geometric mean: Boyd & Vandenberghe (2004), 3.1.5",
         "f(x[n]) = exp(mean(log(x)))",
         "x",
         "exp(mean(log(x)))/size(n)/x",
+        "exp(mean(log(x)))/(n*x)",
     ),
-    Identity("Gaussian log-likelihood: Matrix Cookbook, 8.1", GAUSSIAN, "mu", "(inv(S) + inv(S).T) @ (x - mu)/2"),
     Identity(
         "Gaussian log-likelihood: Matrix Cookbook, 8.1",
-        GAUSSIAN,
+        "f(x[n], mu[n], S[n,n]) = -logdet(S)/2 - (x - mu) @ solve(S, x - mu)/2 - size(n)*log(2*pi)/2",
+        "mu",
+        "(inv(S) + inv(S).T) @ (x - mu)/2",
+        "(solve(S.T, x - mu) + solve(S, x - mu))/2",
+    ),
+    Identity(
+        "Gaussian log-likelihood: Matrix Cookbook, 8.1",
+        "f(x[n], mu[n], S[n,n]) = -logdet(S)/2 - (x - mu) @ solve(S, x - mu)/2 - size(n)*log(2*pi)/2",
         "S",
         "-(inv(S).T - inv(S).T @ outer(x - mu, x - mu) @ inv(S).T)/2",
+        "(outer(solve(S.T, x - mu), solve(S, x - mu)) - inv(S).T)/2",
     ),
     Identity(
         "Gaussian log-likelihood of data: Bishop, PRML (2006), (2.118)",
-        DATA_GAUSSIAN,
+        "f(X[m,n], mu[n], S[n,n]) = -size(m)*logdet(S)/2 - trace((X - mu) @ inv(S) @ (X - mu).T)/2",
         "S",
         "-size(m)*inv(S).T/2 + inv(S).T @ (X - mu).T @ (X - mu) @ inv(S).T/2",
+        "(inv(S) @ (X - mu).T @ (X - mu) @ inv(S) - m*inv(S)).T/2",
     ),
     Identity(
         "Gaussian log-likelihood of data: Bishop, PRML (2006), (2.120)",
-        DATA_GAUSSIAN,
+        "f(X[m,n], mu[n], S[n,n]) = -size(m)*logdet(S)/2 - trace((X - mu) @ inv(S) @ (X - mu).T)/2",
         "mu",
         "(inv(S) + inv(S).T) @ sum(X - mu, axis=0)/2",
+        "sum((X - mu) @ (inv(S) + inv(S).T), axis=0)/2",
     ),
     Identity(
         "Gaussian in its precision: Boyd & Vandenberghe (2004), 7.1.1",
         "f(P[n,n], S[n,n]) = logdet(P) - trace(P @ S)",
         "P",
         "inv(P).T - S.T",
+        "(inv(P) - S).T",
     ),
     Identity(
         "Gaussian density: Matrix Cookbook, 8.2",
         "f(x[n], mu[n]) = exp(-norm(x - mu)**2/2)",
         "x",
+        "-exp(-norm(x - mu)**2/2)*(x - mu)",
         "-exp(-norm(x - mu)**2/2)*(x - mu)",
     ),
     Identity(
@@ -165,11 +202,13 @@ IDENTITIES = [
         "f(x[n], y[n], l) = exp(-norm(x - y)**2/(2*l**2))",
         "x",
         "-exp(-norm(x - y)**2/(2*l**2))*(x - y)/l**2",
+        "-exp(-norm(x - y)**2/(2*l**2))*(x - y)/l**2",
     ),
     Identity(
         "RBF kernel: Rasmussen & Williams (2006), (4.9)",
         "f(x[n], y[n], l) = exp(-norm(x - y)**2/(2*l**2))",
         "l",
+        "exp(-norm(x - y)**2/(2*l**2))*norm(x - y)**2/l**3",
         "exp(-norm(x - y)**2/(2*l**2))*norm(x - y)**2/l**3",
     ),
     Identity(
@@ -177,23 +216,27 @@ IDENTITIES = [
         "f(x[n], mu[n], L[n,n], nu) = -(nu + size(n))/2*log(1 + (x - mu) @ L @ (x - mu)/nu)",
         "mu",
         "(nu + size(n))/2*(L + L.T) @ (x - mu)/(nu + (x - mu) @ L @ (x - mu))",
+        "(nu + n)*(L + L.T) @ (x - mu)/(2*nu*(1 + ((x - mu) @ L @ (x - mu))/nu))",
     ),
     Identity(
         "Gaussian process evidence: Rasmussen & Williams (2006), (5.9)",
-        EVIDENCE,
+        "f(K[n,n], y[n], s) = -y @ solve(K + s*eye(n), y)/2 - logdet(K + s*eye(n))/2",
         "K",
         "outer(inv(K + s*eye(n)).T @ y, inv(K + s*eye(n)) @ y)/2 - inv(K + s*eye(n)).T/2",
+        "(outer(solve(K.T + s*eye(n), y), solve(K + s*eye(n), y)) - inv(K + s*eye(n)).T)/2",
     ),
     Identity(
         "Gaussian process evidence: Rasmussen & Williams (2006), (5.9)",
-        EVIDENCE,
+        "f(K[n,n], y[n], s) = -y @ solve(K + s*eye(n), y)/2 - logdet(K + s*eye(n))/2",
         "s",
         "y @ inv(K + s*eye(n)) @ inv(K + s*eye(n)) @ y/2 - trace(inv(K + s*eye(n)))/2",
+        "(solve(K.T + s*eye(n), y) @ solve(K + s*eye(n), y))/2 - trace(inv(K + s*eye(n)))/2",
     ),
     Identity(
         "Gaussian mixture in its logits: Bishop, PRML (2006), 9.2",
         "f(a[k], x[n], M[k,n]) = logsumexp(a - sum((x - M)**2, axis=1)/2) - logsumexp(a)",
         "a",
+        "softmax(a - sum((x - M)**2, axis=1)/2) - softmax(a)",
         "softmax(a - sum((x - M)**2, axis=1)/2) - softmax(a)",
     ),
     Identity(
@@ -201,11 +244,13 @@ IDENTITIES = [
         "f(a[k], x[n], M[k,n]) = logsumexp(a - sum((x - M)**2, axis=1)/2)",
         "M",
         "diag(softmax(a - sum((x - M)**2, axis=1)/2)) @ (outer(ones(k), x) - M)",
+        "diag(softmax(a - sum((x - M)**2, axis=1)/2)) @ (x - M)",
     ),
     Identity(
         "k-means objective: Bishop, PRML (2006), (9.1)",
-        "f(R[m,k], X[m,n], M[k,n]) = sum(R*(sum(X**2, axis=1)[:, None] - 2*X @ M.T + sum(M**2, axis=1)))",
+        ("f(R[m,k], X[m,n], M[k,n]) = sum(R*(sum(X**2, axis=1)[:, None] - 2*X @ M.T + sum(M**2, axis=1)))"),
         "M",
+        "2*diag(sum(R, axis=0)) @ M - 2*R.T @ X",
         "2*diag(sum(R, axis=0)) @ M - 2*R.T @ X",
     ),
     Identity(
@@ -213,11 +258,13 @@ IDENTITIES = [
         "f(W[m,n], x[n], b[m], t[m]) = norm(sigmoid(W @ x + b) - t)**2/2",
         "W",
         "outer((sigmoid(W @ x + b) - t)*sigmoid(W @ x + b)*(1 - sigmoid(W @ x + b)), x)",
+        "outer((sigmoid(W @ x + b) - t)*sigmoid(W @ x + b)*(1 - sigmoid(W @ x + b)), x)",
     ),
     Identity(
         "One layer: Goodfellow, Bengio & Courville (2016), 6.5",
         "f(W[m,n], x[n], b[m], t[m]) = norm(tanh(W @ x + b) - t)**2/2",
         "b",
+        "(tanh(W @ x + b) - t)*(1 - tanh(W @ x + b)**2)",
         "(tanh(W @ x + b) - t)*(1 - tanh(W @ x + b)**2)",
     ),
     Identity(
@@ -225,45 +272,68 @@ IDENTITIES = [
         "f(v[m], W[m,n], x[n], b[m]) = v @ relu(W @ x + b)",
         "W",
         "outer(v*(W @ x + b > 0), x)",
+        "outer(v*(W @ x + b > 0), x)",
     ),
     Identity(
         "Two layers: Goodfellow, Bengio & Courville (2016), 6.5",
         "f(v[m], W[m,n], x[n], b[m]) = v @ tanh(W @ x + b)",
         "x",
         "W.T @ diag(1 - tanh(W @ x + b)**2) @ v",
+        "W.T @ (v*(1 - tanh(W @ x + b)**2))",
     ),
-    Identity("Attention: Vaswani et al. (2017), (1)", ATTENTION, "V", "softmax(Q @ K.T, axis=1).T @ G"),
     Identity(
         "Attention: Vaswani et al. (2017), (1)",
-        ATTENTION,
+        "f(Q[m,k], K[n,k], V[n,p], G[m,p]) = sum(G*(softmax(Q @ K.T, axis=1) @ V))",
+        "V",
+        "softmax(Q @ K.T, axis=1).T @ G",
+        "softmax(Q @ K.T, axis=1).T @ G",
+    ),
+    Identity(
+        "Attention: Vaswani et al. (2017), (1)",
+        "f(Q[m,k], K[n,k], V[n,p], G[m,p]) = sum(G*(softmax(Q @ K.T, axis=1) @ V))",
         "Q",
-        "(softmax(Q @ K.T, axis=1)*(G @ V.T - sum(softmax(Q @ K.T, axis=1)*(G @ V.T), axis=1)[:, None])) @ K",
+        ("(softmax(Q @ K.T, axis=1)*(G @ V.T - sum(softmax(Q @ K.T, axis=1)*(G @ V.T), axis=1)[:, None])) @ K"),
+        ("(softmax(Q @ K.T, axis=1)*(G @ V.T - sum(softmax(Q @ K.T, axis=1)*(G @ V.T), axis=1, keepdims=True))) @ K"),
     ),
     Identity(
         "Attention: Vaswani et al. (2017), (1)",
-        ATTENTION,
+        "f(Q[m,k], K[n,k], V[n,p], G[m,p]) = sum(G*(softmax(Q @ K.T, axis=1) @ V))",
         "K",
-        "(softmax(Q @ K.T, axis=1)*(G @ V.T - sum(softmax(Q @ K.T, axis=1)*(G @ V.T), axis=1)[:, None])).T @ Q",
+        ("(softmax(Q @ K.T, axis=1)*(G @ V.T - sum(softmax(Q @ K.T, axis=1)*(G @ V.T), axis=1)[:, None])).T @ Q"),
+        ("(softmax(Q @ K.T, axis=1)*(G @ V.T - sum(softmax(Q @ K.T, axis=1)*(G @ V.T), axis=1, keepdims=True))).T @ Q"),
     ),
     Identity(
         "Layer normalisation: Ba, Kiros & Hinton (2016)",
-        LAYER_NORM,
+        "f(x[n], g[n], b[n], v[n]) = v @ (g*(x - mean(x))/sqrt(mean((x - mean(x))**2) + 0.001) + b)",
         "g",
+        "v*(x - mean(x))/sqrt(mean((x - mean(x))**2) + 0.001)",
         "v*(x - mean(x))/sqrt(mean((x - mean(x))**2) + 0.001)",
     ),
     Identity(
         "Layer normalisation: Ba, Kiros & Hinton (2016)",
-        LAYER_NORM,
+        "f(x[n], g[n], b[n], v[n]) = v @ (g*(x - mean(x))/sqrt(mean((x - mean(x))**2) + 0.001) + b)",
         "x",
-        "(g*v - mean(g*v))/sqrt(mean((x - mean(x))**2) + 0.001) - (x - mean(x))*mean(g*v*(x - mean(x)))/(mean((x - mean(x))**2) + 0.001)**1.5",
+        (
+            "(g*v - mean(g*v))/sqrt(mean((x - mean(x))**2) + 0.001) - (x - mean(x))*mean(g*v*(x - "
+            "mean(x)))/(mean((x - mean(x))**2) + 0.001)**1.5"
+        ),
+        (
+            "(g*v - (g @ v)/n - ((g*v) @ (x - mean(x)))*(x - mean(x))/(n*(mean((x - mean(x))**2) + "
+            "0.001)))/sqrt(mean((x - mean(x))**2) + 0.001)"
+        ),
     ),
     Identity(
-        "Variance: Bishop, PRML (2006), (1.40)", "f(x[n]) = mean((x - mean(x))**2)", "x", "2*(x - mean(x))/size(n)"
+        "Variance: Bishop, PRML (2006), (1.40)",
+        "f(x[n]) = mean((x - mean(x))**2)",
+        "x",
+        "2*(x - mean(x))/size(n)",
+        "2*(x - mean(x))/n",
     ),
     Identity(
         "Noise-contrastive score: Gutmann & Hyvarinen (2010)",
         "f(u[n], v[n], W[k,n]) = log(sigmoid(u @ v)) + sum(log(sigmoid(-(W @ u))))",
         "u",
+        "sigmoid(-(u @ v))*v - W.T @ sigmoid(W @ u)",
         "sigmoid(-(u @ v))*v - W.T @ sigmoid(W @ u)",
     ),
     Identity(
@@ -271,17 +341,20 @@ IDENTITIES = [
         "f(s[n], A[m,n]) = sum(log(sigmoid(A @ s)))",
         "s",
         "A.T @ sigmoid(-(A @ s))",
+        "A.T @ sigmoid(-(A @ s))",
     ),
     Identity(
         "Factorisation machine: Rendle (2010), (5)",
         "f(w[n], x[n], V[n,k]) = w @ x + (norm(V.T @ x)**2 - sum((V*V).T @ (x*x)))/2",
         "V",
         "outer(x, V.T @ x) - diag(x*x) @ V",
+        "outer(x, V.T @ x) - diag(x**2) @ V",
     ),
     Identity(
         "Cox partial likelihood: Cox (1972)",
         "f(b[n], x[n], Z[m,n]) = x @ b - log(sum(exp(Z @ b)))",
         "b",
+        "x - Z.T @ softmax(Z @ b)",
         "x - Z.T @ softmax(Z @ b)",
     ),
     Identity(
@@ -289,11 +362,13 @@ IDENTITIES = [
         "f(J[n,n], s[n]) = -sum(log(1 + exp(-2*s*(J @ s))))",
         "J",
         "2*outer(s*sigmoid(-2*s*(J @ s)), s)",
+        "2*outer(s*sigmoid(-2*s*(J @ s)), s)",
     ),
     Identity(
         "Canonical correlation: Hotelling (1936)",
         "f(a[m], C[m,n], b[n], A[m,m]) = (a @ C @ b)/sqrt(a @ A @ a)",
         "a",
         "C @ b/sqrt(a @ A @ a) - (a @ C @ b)*(A + A.T) @ a/(2*(a @ A @ a)**1.5)",
+        "(C @ b - (a @ C @ b)*(A + A.T) @ a/(2*(a @ A @ a)))/sqrt(a @ A @ a)",
     ),
 ]

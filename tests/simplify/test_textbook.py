@@ -22,7 +22,7 @@ DERIVATIVES = [
     ("f(a[n], X[n,n], b[n]) = a @ inv(X) @ b", "X", "-outer(solve(X.T, a), solve(X, b))"),
     ("f(X[m,n]) = sum(X**2)", "X", "2*X"),
     ("f(X[m,n]) = norm(X)", "X", "unit(X)"),
-    ("f(x[n], A[n,n]) = x.T @ A @ x", "x", "A @ x + A.T @ x"),
+    ("f(x[n], A[n,n]) = x.T @ A @ x", "x", "(A + A.T) @ x"),
     ("f(D[m,n], x[n], y[m]) = sum((D @ x - y)**2)", "x", "2*D.T @ (D @ x - y)"),
     (
         "f(D[m,n], X[n,k], Y[m,k], lam) = trace((D@X - Y).T @ (D@X - Y)) + lam*trace(X.T@X)",

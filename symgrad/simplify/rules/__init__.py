@@ -2,6 +2,7 @@
 
 from symgrad.simplify.rules import (
     algebra,
+    determinants,
     elementwise,
     linear,
     products,
@@ -14,6 +15,7 @@ from symgrad.simplify.rules import (
 
 __all__ = [
     "algebra",
+    "determinants",
     "elementwise",
     "linear",
     "products",

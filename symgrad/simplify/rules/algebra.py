@@ -6,12 +6,23 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from symgrad.core.expr import Apply, Expr, Literal
+from symgrad.core.shapes import broadcast
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.exponential import sqrt
 from symgrad.ops.piecewise import ZERO, where
 from symgrad.ops.power import power
+from symgrad.simplify.decimals import Number
 from symgrad.simplify.engine import rule
-from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise, tidy
+from symgrad.simplify.normal import (
+    Product,
+    Term,
+    build_product,
+    build_sum,
+    collect,
+    common_number,
+    factorise,
+    tidy,
+)
 from symgrad.simplify.rules.products import special_product
 from symgrad.simplify.shapes import fit
 
@@ -24,12 +35,35 @@ def sum_normal_form(node: Apply) -> Expr | None:
     return build_sum(merged, node.shape)
 
 
+@rule(add, sub)
+def common_array(node: Apply) -> Expr | None:
+    """A*u + A*v is A*(u + v) for a matrix A and vectors u and v, which are cheaper to add."""
+    groups: dict[frozenset[tuple[Expr, Number]], list[Term]] = {}
+    terms = list(collect(node).values()) if node.ndim else []
+    for term in terms:
+        whole = frozenset((base, e) for base, e in term.powers.items() if base.shape == node.shape)
+        groups.setdefault(whole, []).append(term)
+    for whole, group in groups.items():
+        rests = [{base: e for base, e in term.powers.items() if (base, e) not in whole} for term in group]
+        shapes = {broadcast((), *(base.shape for base in rest)) for rest in rests}
+        if not whole or len(group) == 1 or len(shapes) > 1 or () in shapes:
+            continue
+        (shape,) = shapes
+        if len(shape) == node.ndim and 1 not in shape:
+            continue
+        total = build_sum([Term(t.coefficient, rest) for t, rest in zip(group, rests, strict=True)], shape)
+        merged = Term(1, {total: 1, **dict(whole)})
+        return build_sum([merged if term is group[0] else term for term in terms if term not in group[1:]], node.shape)
+    return None
+
+
 @rule(neg)
 def negated_sum(node: Apply) -> Expr | None:
-    """-(a - b) is b - a."""
+    """-(-a - b) is a + b. The sign of other sums stays outside, where it meets other signs."""
     (x,) = node.operands
     if isinstance(x, Apply) and x.op in (add, sub):
-        return sum_normal_form(node)
+        number, bare = common_number(x)
+        return build_product(Product(-number, {bare: 1}), node.shape) if number < 0 else None
     return product_normal_form(node)
 
 

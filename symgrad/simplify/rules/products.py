@@ -8,20 +8,33 @@ from operator import mul as times
 from symgrad.core.dims import Shape
 from symgrad.core.expr import Apply, Expr
 from symgrad.core.shapes import broadcast
-from symgrad.ops.arithmetic import add, sub
+from symgrad.ops.arithmetic import add, mul, neg, sub
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye
+from symgrad.ops.contraction import matmul, outer, trace
 from symgrad.ops.exponential import exp
-from symgrad.ops.piecewise import absolute, sign, where
+from symgrad.ops.linalg.products import kron
+from symgrad.ops.piecewise import absolute, relu, sign, where
 from symgrad.ops.reduction import norm, softmax, unit
-from symgrad.ops.shaping import diag, diagonal
+from symgrad.ops.shaping import diag, diagonal, transpose
 from symgrad.simplify.normal import Product, build_product
 from symgrad.simplify.shapes import column_vector, is_zero
+
+# Linear in each operand alone: 0 goes to 0, and numbers come out.
+_LINEAR_IN_EACH = (matmul, mul, neg, outer, transpose, trace, diag, diagonal, sum, kron)
+MOST_STEPS = 32
 
 
 def special_product(product: Product, shape: Shape) -> Expr | None:
     """Return a better form of the product; None when it has none."""
-    for form in (guarded_product, diagonal_product, softmax_quotient, unit_quotient, norm_times_unit, sign_and_size):
+    for form in (
+        guarded_product,
+        diagonal_product,
+        softmax_quotient,
+        unit_quotient,
+        norm_times_unit,
+        modulus_times_sign,
+    ):
         result = form(product, shape)
         if result is not None:
             return result
@@ -127,31 +140,51 @@ def unit_quotient(product: Product, shape: Shape) -> Expr | None:
     return None
 
 
-def sign_and_size(product: Product, _shape: Shape) -> Expr | None:
-    """sign(x)/abs(x) is 1/x, sign(x)*abs(x) is x."""
-    for base, exponent in product.powers.items():
-        if exponent != 1 or not isinstance(base, Apply) or base.op is not sign:
-            continue
-        (x,) = base.operands
-        size = absolute(x)
-        power = product.powers.get(size)
-        if power in (1, -1):
-            rest = _without(product, base, size)
-            return _build(Product(rest.coefficient, {**rest.powers, x: rest.powers.get(x, 0) + power}))
-    return None
-
-
 def norm_times_unit(product: Product, _shape: Shape) -> Expr | None:
-    """norm(x)*unit(x) is x."""
+    """norm(x)*unit(x) is x, also where unit(x) is inside of a linear map: norm(X)*(unit(X) @ B) is X @ B."""
     for base, exponent in product.powers.items():
         if not isinstance(base, Apply) or base.op is not norm or exponent != int(exponent) or exponent < 1:
             continue
         (x,) = base.operands
         direction = unit(x)
-        if product.powers.get(direction) != 1:
+        for other, power in product.powers.items():
+            replaced = _replaced_inside(other, direction, x) if power == 1 and other is not base else None
+            if replaced is None:
+                continue
+            rest = _without(product, base, other)
+            powers = {base: exponent - 1, **rest.powers} if exponent > 1 else rest.powers
+            return _build(Product(rest.coefficient, powers)) * replaced
+    return None
+
+
+def _replaced_inside(whole: Expr, old: Expr, new: Expr) -> Expr | None:
+    """Return `whole` with one `old` replaced by `new`, if it is linear in it; None when it is not found."""
+    paths: list[tuple[Expr, tuple[tuple[Apply, int], ...]]] = [(whole, ())]
+    for _ in range(MOST_STEPS):
+        if not paths:
+            return None
+        x, path = paths.pop()
+        if x is old:
+            return reduce(_put_back, reversed(path), new)
+        if isinstance(x, Apply) and x.op in _LINEAR_IN_EACH:
+            paths += [(y, (*path, (x, position))) for position, y in enumerate(x.operands)]
+    return None
+
+
+def _put_back(inner: Expr, place: tuple[Apply, int]) -> Expr:
+    node, position = place
+    return node.op.make((*node.operands[:position], inner, *node.operands[position + 1 :]), node.params)
+
+
+def modulus_times_sign(product: Product, _shape: Shape) -> Expr | None:
+    """abs(x)*sign(x) is x, sign(x)/abs(x) is 1/x, and relu(x)*(x > 0) is relu(x)."""
+    for base, exponent in product.powers.items():
+        if not isinstance(base, Apply) or base.op not in (absolute, relu):
             continue
-        rest = _without(product, base, direction)
-        return (
-            _build(Product(rest.coefficient, {base: exponent - 1, **rest.powers} if exponent > 1 else rest.powers)) * x
-        )
+        (x,) = base.operands
+        if base.op is absolute and exponent in (1, -1) and product.powers.get(sign(x)) == 1:
+            rest = _without(product, base, sign(x))
+            return _build(Product(rest.coefficient, {**rest.powers, x: rest.powers.get(x, 0) + exponent}))
+        if base.op is relu and exponent >= 1 and exponent == int(exponent) and (step := x > 0) in product.powers:
+            return _build(_without(product, step))
     return None

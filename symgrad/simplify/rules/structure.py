@@ -8,7 +8,7 @@ from symgrad.core.indexing import FULL, NewAxis
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.broadcasting import Axes, broadcast_to, sum
 from symgrad.ops.constants import eye, ones, size
-from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.contraction import as_column, matmul, outer, trace
 from symgrad.ops.linalg.vectorisation import vec
 from symgrad.ops.reduction import logsumexp, max, mean, min, prod
 from symgrad.ops.shaping import (
@@ -26,8 +26,8 @@ from symgrad.ops.shaping import (
     transpose,
 )
 from symgrad.simplify.engine import rule
-from symgrad.simplify.normal import Product, build_product, factorise
-from symgrad.simplify.shapes import fit, is_zero, strip
+from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise
+from symgrad.simplify.shapes import column_vector, fit, is_op, is_zero, strip
 
 LONGEST_TRANSPOSED = 8
 _LINEAR = (transpose, reshape, vec, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
@@ -85,6 +85,36 @@ def transpose_of_elementwise(node: Apply) -> Expr | None:
     if any(operand.shape not in ((), x.shape) for operand in x.operands):
         return None
     return x.op.make(tuple(swap(o) if o.ndim else o for o in x.operands), x.params)
+
+
+@rule(transpose)
+def transpose_of_scaled_rows(node: Apply) -> Expr | None:
+    """(diag(v) @ X).T is X.T @ diag(v), as scaled columns: (v[:, None]*X).T is X.T*v, and (X*v).T is v[:, None]*X.T."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op is not mul or x.ndim != 2:
+        return None
+    for v, matrix in (x.operands, x.operands[::-1]):
+        if matrix.shape != x.shape:
+            continue
+        column = column_vector(v)
+        if column is not None and column.shape == x.shape[:1]:
+            return swap(matrix) * column
+        if v.shape == x.shape[1:]:
+            return as_column(v) * swap(matrix)
+    return None
+
+
+@rule(transpose)
+def transpose_of_repetition(node: Apply) -> Expr | None:
+    """The transpose of a repeated row is the repeated column, and the other way round."""
+    (x,) = node.operands
+    if not is_op(x, broadcast_to) or x.ndim != 2:
+        return None
+    column = column_vector(x.operands[0])
+    if column is not None:
+        return broadcast_to(column, node.shape) if column.shape == node.shape[1:] else None
+    v = x.operands[0]
+    return broadcast_to(as_column(v), node.shape) if v.shape == x.shape[1:] else None
 
 
 @rule(transpose, reshape, vec, index)
@@ -166,6 +196,40 @@ def sum_of_equal_entries(node: Apply) -> Expr | None:
     (x,) = node.operands
     number = strip(x)
     return fit(_count(x, node.parameters(Axes)) * number, node.shape) if number.ndim == 0 else None
+
+
+@rule(sum)
+def sum_of_sum(node: Apply) -> Expr | None:
+    """sum(sum(A, axis=0)) is sum(A)."""
+    (x,) = node.operands
+    return sum(x.operands[0]) if is_op(x, sum) and not node.ndim else None
+
+
+@rule(sum)
+def sum_of_deviations(node: Apply) -> Expr | None:
+    """sum(x - mean(x)) is 0, also as a term."""
+    (x,) = node.operands
+    if node.ndim or not is_op(x, add, sub):
+        return None
+    if _is_deviation(x):
+        return Literal(0)
+    terms = list(collect(x).values())
+    kept = [term for term in terms if not _vanishes(term)]
+    return sum(build_sum(kept, x.shape)) if len(kept) < len(terms) else None
+
+
+def _vanishes(term: Term) -> bool:
+    """Is the term a number times deviations from their mean?"""
+    arrays = [(base, exponent) for base, exponent in term.powers.items() if base.ndim]
+    return len(arrays) == 1 and arrays[0][1] == 1 and _is_deviation(arrays[0][0])
+
+
+def _is_deviation(x: Expr) -> bool:
+    """Is x of the form y - mean(y)?"""
+    if not isinstance(x, Apply) or x.op is not sub:
+        return False
+    y, centre = x.operands
+    return y.shape == x.shape and centre is mean(y)
 
 
 def _count(x: Expr, axes: Axes) -> Expr:
