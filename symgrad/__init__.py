@@ -41,9 +41,11 @@ from symgrad.ops.bessel import airyai, airyaiprime, airybi, airybiprime, besseli
 from symgrad.ops.broadcasting import broadcast_to, sum
 from symgrad.ops.constants import e, eye, ones, pi, size, zeros
 from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.einsum import einsum, tensordot
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
+from symgrad.ops.joining import block, concatenate, hstack, stack, vstack
 from symgrad.ops.linalg.cholesky import cholesky
 from symgrad.ops.linalg.determinant import det, logdet
 from symgrad.ops.linalg.eigen import eigenvectors, eigh, eigvalsh
@@ -133,10 +135,12 @@ __all__ = [
     "bessely",
     "beta",
     "betaln",
+    "block",
     "broadcast_to",
     "cholesky",
     "clip",
     "compile",
+    "concatenate",
     "cos",
     "cosh",
     "cross",
@@ -151,6 +155,7 @@ __all__ = [
     "eigenvectors",
     "eigh",
     "eigvalsh",
+    "einsum",
     "equal",
     "erf",
     "erfc",
@@ -170,6 +175,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hessian",
+    "hstack",
     "hurwitz",
     "hvp",
     "hypot",
@@ -223,6 +229,7 @@ __all__ = [
     "solve",
     "spectral_norm",
     "sqrt",
+    "stack",
     "steps",
     "sum",
     "svd",
@@ -230,6 +237,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensor",
+    "tensordot",
     "trace",
     "transpose",
     "tril",
@@ -239,6 +247,7 @@ __all__ = [
     "vector",
     "verify",
     "vjp",
+    "vstack",
     "where",
     "zeros",
     "zeta",

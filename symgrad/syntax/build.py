@@ -43,7 +43,7 @@ def _node(step: Step, nodes: list[Expr], shapes: Mapping[str, Shape]) -> Expr:
         case Value(value=value):
             return Literal(value)
         case Use(op=op, operands=operands, parameters=parameters):
-            return op(*(nodes[operand] for operand in operands), **parameters)
+            return op.apply([nodes[operand] for operand in operands], parameters)
 
 
 def _check_elements(node: Expr, limits: Limits) -> None:

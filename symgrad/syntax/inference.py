@@ -15,7 +15,7 @@ from symgrad.core.expr import ParameterKind
 from symgrad.core.shapes import Alternative, read_signature
 from symgrad.syntax.dimensions import substitute
 from symgrad.syntax.program import Read, Resolved, Step, Use, Value
-from symgrad.syntax.ranks import infer_ranks, placeholder_shape
+from symgrad.syntax.ranks import infer_ranks, placeholder_shape, signature_of
 
 _MATRIX_NAMES, _VECTOR_NAMES = ("m", "n"), ("n",)
 _FRESH = ("m", "n", "k", "p", "q", "r", "s", "t")
@@ -101,7 +101,11 @@ class _Unifier:
         if use.op.elementwise:
             return self.broadcast(shapes)
         if use.op.signature:
-            return self.apply_signature(use.op.signature, shapes)
+            return self.apply_signature(signature_of(use), shapes)
+        if use.op.equal_sizes is not None:
+            for left, right in use.op.equal_sizes(shapes, use.parameters):
+                self.unify(left, right)
+            shapes = [self.shape(shape) for shape in shapes]
         found = placeholder_shape(use, shapes)
         return found if found is not None else self.fit_shape_parameter(use, shapes)
 
