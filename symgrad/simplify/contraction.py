@@ -7,7 +7,7 @@ summed and with broadcasting elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import mul as times
@@ -72,8 +72,11 @@ def without_identities(node: Expr) -> Expr | None:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def read(node: Expr) -> Contraction | None:
-    """Read a product through transposes, sums, new axes and matrix products; None when it is none, or is zero."""
+def read(node: Expr, is_whole: Callable[[Apply], bool] | None = None) -> Contraction | None:
+    """Read a product through transposes, sums, new axes and matrix products; None when it is none, or is zero.
+
+    What is_whole says stands as one factor; without it everything is taken apart that can be.
+    """
     contraction = Contraction(())
     contraction.output = tuple(None if extent == 1 else contraction.fresh(extent) for extent in node.shape)
     stack: list[tuple[Expr, tuple[int | None, ...]]] = [(node, contraction.output)]
@@ -84,7 +87,8 @@ def read(node: Expr) -> Contraction | None:
         if x.ndim == 0:
             contraction.scalars.append(x)
             continue
-        inside = _inside(x, labels, contraction)
+        whole = is_whole is not None and isinstance(x, Apply) and x is not node and is_whole(x)
+        inside = None if whole else _inside(x, labels, contraction)
         if inside is None and x is node:
             return None
         if inside is not None:
@@ -233,6 +237,11 @@ def _add_factor(x: Expr, labels: tuple[int | None, ...], contraction: Contractio
 
 
 def _eliminate(contraction: Contraction) -> bool:
+    """Use identities up and take diagonals. Return whether an identity has gone, and the rest can be written."""
+    return rename_through_identities(contraction) and _take_diagonals(contraction)
+
+
+def rename_through_identities(contraction: Contraction) -> bool:
     """Rename summed labels through identities. Return whether an identity has gone."""
     fixed = set(contraction.output)
     pending, kept = contraction.deltas, []
@@ -251,7 +260,7 @@ def _eliminate(contraction: Contraction) -> bool:
         ]
         del contraction.sizes[old]
     contraction.deltas = kept
-    return len(kept) < found and _take_diagonals(contraction)
+    return len(kept) < found
 
 
 def _renamed(label: int, old: int, new: int) -> int:

@@ -1,4 +1,4 @@
-"""The last pass, for people: broadcasting and scaled rows written in matrix notation."""
+"""The last pass, for people: broadcasting and scaled rows in matrix notation, more axes in index notation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from symgrad.core.traversal import expand
 from symgrad.ops.arithmetic import mul
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import ones
-from symgrad.ops.contraction import matmul, outer
+from symgrad.ops.contraction import as_column, matmul, outer
 from symgrad.ops.linalg.inverse import inv
 from symgrad.ops.shaping import diag, swap, transpose
 from symgrad.simplify.engine import LARGEST_WHOLE
+from symgrad.simplify.indices import index_notation
 from symgrad.simplify.shapes import column_vector
 
 
 def textbook(roots: Sequence[Expr]) -> list[Expr]:
     """Return equal expressions in matrix notation: diag(v) @ X for v[:, None]*X, outer(u, v) for u[:, None]*v.
+
+    Products with more than two axes are written in index notation, see symgrad.simplify.indices.
 
     `simplify` turns these back into the cheaper forms before a kernel is made.
     """
@@ -29,13 +32,15 @@ def textbook(roots: Sequence[Expr]) -> list[Expr]:
 def matrix_notation(node: Apply) -> Expr | None:
     if node.op is broadcast_to and node.ndim == 2:
         return _repeated_vector(node)
-    if node.op is matmul:
-        return _quadratic_form(node) if node.ndim == 0 else _scaled_factor(node)
+    if node.op is matmul and node.ndim == 0:
+        return _quadratic_form(node)
+    if node.op is matmul and (scaled := _scaled_factor(node)) is not None:
+        return scaled
     if node.op is inv and node.ndim == 2:
         return _transposed_inverse(node)
     if node.op is mul and node.ndim == 2:
         return _scaled_rows(node)
-    return None
+    return index_notation(node)
 
 
 def _quadratic_form(node: Apply) -> Expr | None:
@@ -65,7 +70,10 @@ def _repeated_vector(node: Apply) -> Expr | None:
 
 
 def _scaled_rows(node: Apply) -> Expr | None:
-    """v[:, None]*X is diag(v) @ X; v[:, None]*w is outer(v, w)."""
+    """v[:, None]*X is diag(v) @ X; v[:, None]*w is outer(v, w); u[:, None]*v[:, None] is (u*v)[:, None]."""
+    columns = [column_vector(x) for x in node.operands]
+    if columns[0] is not None and columns[1] is not None:
+        return as_column(columns[0] * columns[1])
     for x, y in (node.operands, node.operands[::-1]):
         number, array = _peel(x)
         column = column_vector(array)
