@@ -1,8 +1,8 @@
 """Index notation, for people: products of tensors with new axes and identities written as an einsum.
 
-`X.T[:, :, None]*eye(n)[:, None, None]` is `einsum("li,jk->ijkl", X, eye(n))`. The axes of the result are i, j, k, ... in
-order, letters that are summed over come after them, so no letter is both free and bound. Matrices stay as they are
-written elsewhere (`A.T @ A`); only transposes go, since letters say as much. `simplify` turns this back.
+`A[:, None, :, None]*B.T[:, None]` is `einsum("ik,lj->ijkl", A, B)`. The axes of the result are i, j, k, ... in order,
+letters that are summed over come after them, so no letter is both free and bound. Matrices stay as they are written
+elsewhere (`A.T @ A`); only transposes go, since letters say as much. `simplify` turns this back.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from itertools import chain, count
 from symgrad.core.dims import Dim, Shape, Size, element_count, named
 from symgrad.core.expr import ParameterKind
 from symgrad.core.shapes import Alternative, read_signature
+from symgrad.errors import SymgradError
 from symgrad.syntax.dimensions import substitute
 from symgrad.syntax.program import Read, Resolved, Step, Use, Value
 from symgrad.syntax.ranks import infer_ranks, placeholder_shape, signature_of
@@ -102,12 +103,21 @@ class _Unifier:
             return self.broadcast(shapes)
         if use.op.signature:
             return self.apply_signature(signature_of(use), shapes)
-        if use.op.equal_sizes is not None:
-            for left, right in use.op.equal_sizes(shapes, use.parameters):
-                self.unify(left, right)
-            shapes = [self.shape(shape) for shape in shapes]
+        shapes = self.unified(use, shapes)
         found = placeholder_shape(use, shapes)
         return found if found is not None else self.fit_shape_parameter(use, shapes)
+
+    def unified(self, use: Use, shapes: list[Shape]) -> list[Shape]:
+        """Learn which sizes the op demands to be equal; nothing where its parameters do not fit."""
+        if use.op.equal_sizes is None:
+            return shapes
+        try:
+            pairs = list(use.op.equal_sizes(shapes, use.parameters))
+        except SymgradError:
+            return shapes
+        for left, right in pairs:
+            self.unify(left, right)
+        return [self.shape(shape) for shape in shapes]
 
     def broadcast(self, shapes: list[Shape]) -> Shape:
         rank = max(map(len, shapes), default=0)
