@@ -28,7 +28,7 @@ def derivative_text(op: OpDef, brief: bool = False) -> list[str]:
     node = example(op)
     if node is None:
         return ["depends on the parameters"]
-    return [_by_operand(op, node, name, brief) for name in op.operand_names if name in node.inputs]
+    return [_by_operand(op, node, name, brief) for name in op.labels(len(node.operands)) if name in node.inputs]
 
 
 def _by_operand(op: OpDef, node: Apply, name: str, brief: bool) -> str:
@@ -62,7 +62,8 @@ def example(op: OpDef) -> Apply | None:
     if any(parameter.default is REQUIRED for parameter in op.parameters):
         return None
     for shapes in _shapes_to_try(op):
-        inputs: list[sg.Expr] = [Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
+        names = op.labels(len(shapes))
+        inputs: list[sg.Expr] = [Input(name, shape) for name, shape in zip(names, shapes, strict=True)]
         for operands in (inputs, [Literal(2), *inputs[1:]]):
             node = _built(op, operands)
             if node is not None:
@@ -72,7 +73,7 @@ def example(op: OpDef) -> Apply | None:
 
 def _built(op: OpDef, operands: Sequence[sg.Expr]) -> Apply | None:
     try:
-        node = op(*operands)
+        node = op.apply(operands, {})
     except SymgradError:
         return None
     return node if isinstance(node, Apply) and node.inputs else None
@@ -81,10 +82,10 @@ def _built(op: OpDef, operands: Sequence[sg.Expr]) -> Apply | None:
 def _shapes_to_try(op: OpDef) -> Iterable[Sequence[Shape]]:
     if op.elementwise:
         return [((),) * len(op.operand_names)]
-    if op.signature:
+    if isinstance(op.signature, str) and op.signature:
         alternatives = sorted(read_signature(op.signature), key=_rank, reverse=True)
         return [[tuple(map(named, core)) for core in alternative.operands] for alternative in alternatives]
-    return [(shape,) * len(op.operand_names) for shape in _TRIED]
+    return [(shape,) * (len(op.operand_names) if op.variadic is None else 2) for shape in _TRIED]
 
 
 def _rank(alternative: Alternative) -> int:

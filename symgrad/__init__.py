@@ -44,9 +44,11 @@ from symgrad.ops.bessel import airyai, airyaiprime, airybi, airybiprime, besseli
 from symgrad.ops.broadcasting import broadcast_to, sum
 from symgrad.ops.constants import e, eye, ones, pi, size, zeros
 from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.einsum import einsum, tensordot
 from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
 from symgrad.ops.hyperbolic import cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
+from symgrad.ops.joining import block, concatenate, hstack, stack, vstack
 from symgrad.ops.linalg.cholesky import cholesky, cholesky_inverse, cholesky_solve
 from symgrad.ops.linalg.determinant import det, logdet, sign_det, slogdet
 from symgrad.ops.linalg.eigen import eigenvectors, eigh, eigvalsh
@@ -145,6 +147,7 @@ __all__ = [
     "bessely",
     "beta",
     "betaln",
+    "block",
     "broadcast_to",
     "cholesky",
     "cholesky_inverse",
@@ -152,6 +155,7 @@ __all__ = [
     "clip",
     "commutation",
     "compile",
+    "concatenate",
     "cos",
     "cosh",
     "cross",
@@ -166,6 +170,7 @@ __all__ = [
     "eigenvectors",
     "eigh",
     "eigvalsh",
+    "einsum",
     "equal",
     "erf",
     "erfc",
@@ -187,6 +192,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hessian",
+    "hstack",
     "hurwitz",
     "hvp",
     "hypot",
@@ -249,6 +255,7 @@ __all__ = [
     "solve_triangular",
     "spectral_norm",
     "sqrt",
+    "stack",
     "steps",
     "sum",
     "svd",
@@ -258,6 +265,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensor",
+    "tensordot",
     "trace",
     "transpose",
     "tril",
@@ -268,6 +276,7 @@ __all__ = [
     "vector",
     "verify",
     "vjp",
+    "vstack",
     "where",
     "zeros",
     "zeta",

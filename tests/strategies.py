@@ -44,6 +44,11 @@ ELEMENTWISE_SHAPES: tuple[tuple[Shape, ...], ...] = (
 )
 ARRAY_SHAPES: tuple[Shape, ...] = ((n,), (m, n), (n, n), (n, k), (b, n, n), (b, m, n), (b, n, k))
 SHAPE_CHOICES: tuple[Shape, ...] = ((n,), (m, n), (n, m), (m * n,), (b, m, n), (n, n), (n - 1,), ())
+VARIADIC_COUNTS = (1, 2, 3)
+SUBSCRIPT_CHOICES = (
+    *("ii->i", "ij->", "ijj->ji", "iij->", "ij,jk->ik", "ij,j", "i,j->ji", "ij,ij->i", "bij,bjk->bik", "bij,bj->bi"),
+    *("ij,kj->", "ii,ij->j", "ij,jk,kl->il", "i,i,ij->j", "ij,ik,il->jkl", "bij,jk,k->b"),
+)
 INDEX_CHOICES: tuple[Any, ...] = (
     0,
     (slice(1, None), -1),
@@ -116,14 +121,15 @@ def _allowed(node: Apply) -> bool:
 
 
 def _array_nodes(op: OpDef) -> Iterator[Apply]:
-    for shapes in product([*ARRAY_SHAPES, *_written_shapes(op)], repeat=len(op.operand_names)):
-        operands = [Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)]
-        yield from _made(op, operands)
+    for count in (len(op.operand_names),) if op.variadic is None else VARIADIC_COUNTS:
+        for shapes in product([*ARRAY_SHAPES, *_written_shapes(op)], repeat=count):
+            operands = [Input(name, shape) for name, shape in zip(op.labels(count), shapes, strict=True)]
+            yield from _made(op, operands)
 
 
 def _written_shapes(op: OpDef) -> list[Shape]:
     """Return the shapes that the signature of an op has in numbers, also stacked; () for scalars."""
-    alternatives = read_signature(op.signature) if op.signature else ()
+    alternatives = read_signature(op.signature) if isinstance(op.signature, str) and op.signature else ()
     cores = dict.fromkeys(core for alternative in alternatives for core in alternative.operands)
     shapes = [tuple(map(int, core)) for core in cores if all(letter.isdigit() for letter in core)]
     return [*shapes, *((b, *shape) for shape in shapes if shape)]
@@ -135,7 +141,7 @@ def _made(op: OpDef, operands: list[Expr]) -> Iterator[Apply]:
     for values in product(*(choices(parameter, rank) for parameter in op.parameters)):
         given = {p.name: value for p, value in zip(op.parameters, values, strict=True)}
         try:
-            node = op(*operands, **given)
+            node = op.apply(operands, given)
         except SymgradError:
             continue
         if isinstance(node, Apply) and node.op is op and set(node.operands) <= set(operands) and _sizes_fit(node):
@@ -163,6 +169,12 @@ def choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
             return (n, m * n, 3)
         case ParameterKind.INTEGER:
             return (2, 0, 3)
+        case ParameterKind.SUBSCRIPTS:
+            return SUBSCRIPT_CHOICES
+        case ParameterKind.PAIRING:
+            return (0, 1, 2, ((0,), (-1,)), ((0, 1), (1, 0)), ((), ()))
+        case ParameterKind.ROWS:
+            return ((1,), (2,), (1, 1), (2, 1), (1, 2), (2, 2))
     raise AssertionError(f"choices for a parameter of kind {parameter.kind}, please")
 
 
@@ -190,7 +202,8 @@ def _has_partial(node: Apply, x: Expr) -> bool:
 def draw(node: Apply, rng: np.random.Generator, sizes: Mapping[str, int] = SIZES) -> dict[str, np.ndarray]:
     """Return values in the domain of the op, float32 numbers so that both precisions see the same point."""
     values: dict[str, np.ndarray] = {}
-    for name, x, domain in zip(node.op.operand_names, node.operands, node.op.domains(node), strict=True):
+    names = node.op.labels(len(node.operands))
+    for name, x, domain in zip(names, node.operands, node.op.domains(node), strict=True):
         if isinstance(x, Input):
             shape = tuple(evaluate(size, sizes) for size in x.shape)
             drawn = rng.integers(0, 2, shape) if name == CONDITION else draw_from(domain, shape, rng)
@@ -260,18 +273,19 @@ def _is_small(node: Expr) -> bool:
 @st.composite
 def nodes(draw: st.DrawFn, op: OpDef, pool: list[Expr]) -> Expr | None:
     """Draw a node of the op over operands from the pool; None if they do not fit."""
+    count = len(op.operand_names) if op.variadic is None else draw(st.sampled_from(VARIADIC_COUNTS))
     operands: list[Expr] = [
-        Literal(2) if position in constant_operands(op) else draw(st.sampled_from(pool))
-        for position in range(len(op.operand_names))
+        Literal(2) if position in constant_operands(op) else draw(st.sampled_from(pool)) for position in range(count)
     ]
     rank = operands[0].ndim
     given = {p.name: draw(st.sampled_from(choices(p, rank) or (0,))) for p in op.parameters}
     try:
-        node = op(*operands, **given)
+        node = op.apply(operands, given)
         if not isinstance(node, Apply) or node.op is not op:
             return node
         domains = op.domains(node)
-        return op(*(into(x, domain, special(op)) for x, domain in zip(node.operands, domains, strict=True)), **given)
+        moved = [into(x, domain, special(op)) for x, domain in zip(node.operands, domains, strict=True)]
+        return op.apply(moved, given)
     except SymgradError:
         return None
 

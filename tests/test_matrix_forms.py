@@ -28,9 +28,9 @@ FORMS = [
     ("sum(log(1 + exp(-y*(D @ x))))", "x", "-(D.T @ (y*sigmoid(-y*(D @ x))))"),
     ("softmax(x)", "x", "diag(softmax(x)) - outer(softmax(x), softmax(x))"),
     ("logsumexp(x)", "x", "softmax(x)"),
-    ("X.T @ X", "X", "X.T[:, :, None]*eye(n)[:, None, None] + X.T[:, None, :, None]*eye(n)[:, None]"),
-    ("inv(X)", "X", "-inv(X)[:, None, :, None]*inv(X).T[:, None]"),
-    ("A @ X @ B", "X", "A[:, None, :, None]*B.T[:, None]"),
+    ("X.T @ X", "X", 'einsum("kj,il->ijkl", X, eye(n)) + einsum("ki,jl->ijkl", X, eye(n))'),
+    ("inv(X)", "X", '-einsum("ik,lj->ijkl", inv(X), inv(X))'),
+    ("A @ X @ B", "X", 'einsum("ik,lj->ijkl", A, B)'),
     ("f(A[m,n], X[m,n]) = sum(A*X*X)", "X", "2*A*X"),
     ("f(A[m,m], X[n,n]) = trace(kron(A, X))", "X", "trace(A)*eye(n)"),
     ("sum(abs(x))", "x", "sign(x)"),
@@ -42,7 +42,7 @@ FORMS = [
 ]
 HESSIANS = [
     ("x.T @ A @ x", "x", "A + A.T"),
-    ("logdet(X)", "X", "-inv(X).T[:, None, None]*inv(X)[:, :, None]"),
+    ("logdet(X)", "X", '-einsum("li,jk->ijkl", inv(X), inv(X))'),
 ]
 SIZES = [{"m": 4, "n": 3, "k": 2, "p": 5}, {"m": 5, "n": 2, "k": 3, "p": 1}, {"m": 1, "n": 1, "k": 1, "p": 1}]
 

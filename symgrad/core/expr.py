@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from enum import Enum
 from importlib import import_module
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeAlias, TypeVar, final
 from weakref import WeakValueDictionary
 
-from symgrad.core.dims import Dim, Shape, shape_text
+from symgrad.core.calls import REQUIRED as REQUIRED
+from symgrad.core.calls import Call, Variadic, split_arguments
+from symgrad.core.calls import Parameter as Parameter
+from symgrad.core.calls import ParameterKind as ParameterKind
+from symgrad.core.dims import Dim, Shape, Size, shape_text
 from symgrad.core.domain import REALS, Domain
 from symgrad.core.notation import CALL, Infix, Notation, Postfix, Prefix
 from symgrad.core.numeric import ArrayKernel, Scalar
@@ -319,36 +322,6 @@ class Foreign:
         return function
 
 
-class ParameterKind(Enum):
-    """What a static parameter may be, for the parser and the printers."""
-
-    AXIS = "axis"  # an int, a tuple of ints, or None for all axes
-    AXES = "axes"  # a permutation
-    FLAG = "flag"  # True or False
-    SHAPE = "shape"  # a tuple of sizes
-    INDEX = "index"  # the inside of x[...]
-    SIZE = "size"
-    INTEGER = "integer"
-
-
-class Required(Enum):
-    """Marks a parameter that has no default."""
-
-    REQUIRED = "required"
-
-
-REQUIRED = Required.REQUIRED
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A static parameter. A required one is written by position after the operands, others by keyword."""
-
-    name: str
-    kind: ParameterKind
-    default: object = REQUIRED
-
-
 @dataclass(frozen=True, slots=True)
 class Partials:
     """Elementwise derivative: for each operand, a function (result, *operands) -> partial derivative."""
@@ -429,6 +402,8 @@ class InverseOf:
 
 Trait: TypeAlias = Odd | Even | Commutative | InverseOf
 Prepare: TypeAlias = Callable[[tuple[Expr, ...], Mapping[str, Any]], object]
+Signature: TypeAlias = Callable[[Mapping[str, Any], int], str]  # of given parameters and a number of operands
+EqualSizes: TypeAlias = Callable[[Sequence[Shape], Mapping[str, Any]], Iterable[tuple[Size, Size]]]
 NumericForm: TypeAlias = Scalar | ArrayKernel
 Reference: TypeAlias = Foreign | Callable[..., Any]
 
@@ -446,12 +421,14 @@ class OpDef:
     name: str
     doc: str
     operand_names: tuple[str, ...]
+    variadic: Variadic | None = None  # the only operand name stands for one operand or more
     aliases: tuple[str, ...] = ()
     notation: Notation = CALL
     latex: str = ""  # a word such as r"\tanh", or a template with {0}
     elementwise: bool = False
-    signature: str = ""  # see shapes.read_signature; empty for elementwise ops and those with `shape`
+    signature: str | Signature = ""  # see shapes.read_signature; empty for elementwise ops and those with `shape`
     shape: Callable[[tuple[Shape, ...], Any], Shape] | None = None
+    equal_sizes: EqualSizes | None = None  # what `shape` demands of sizes, for the inference of shapes
     parameters: tuple[Parameter, ...] = ()
     prepare: Prepare | None = None  # (operands, given parameters) -> params, in normal form
     canonical: Callable[[tuple[Expr, ...], Any], Expr | None] | None = None  # another node to build instead
@@ -476,6 +453,7 @@ class OpDef:
             ("reference", self.reference is None and self.expand is None),
             ("a type rule", not (self.elementwise or self.signature or self.shape)),
             ("prepare for its parameters", bool(self.parameters) and self.prepare is None),
+            ("just one operand name", self.variadic is not None and len(self.operand_names) != 1),
         ]
         missing = [what for what, absent in problems if absent]
         if missing:
@@ -483,19 +461,36 @@ class OpDef:
 
     def __call__(self, *operands: object, **parameters: Any) -> Expr:
         """Build the node. Operands are expressions or real numbers, then required parameters, then keywords."""
-        count = len(self.operand_names)
-        given, extra = operands[:count], operands[count:]
-        names = [p.name for p in self.parameters]
-        if len(given) < count or len(extra) > len(names):
+        split = self.split(operands, _entries)
+        if split is None:
             raise OperandError(f"{self.name} takes {self.usage()}, but {len(operands)} arguments were given")
-        values = {**dict(zip(names, extra, strict=False)), **parameters}
+        return self.apply(split[0], {**split[1], **parameters})
+
+    def split(
+        self, arguments: Sequence[Any], entries: Callable[[Any], Sequence[Any] | None]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Return the operands and the parameters of a call by position; None where their number does not fit.
+
+        `entries` opens what stands for a tuple or list, and gives None for anything else.
+        """
+        names = [p.name for p in self.parameters if p.kind is not ParameterKind.ROWS]
+        leading = len([p for p in self.parameters if p.default is REQUIRED])
+        found = split_arguments(Call(self.variadic, len(self.operand_names), leading), arguments, entries)
+        if found is None or len(found.parameters) > len(names):
+            return None
+        told = {p.name: found.rows for p in self.parameters if p.kind is ParameterKind.ROWS}
+        return found.operands, {**dict(zip(names, found.parameters, strict=False)), **told}
+
+    def apply(self, operands: Sequence[object], values: Mapping[str, Any]) -> Expr:
+        """Build the node from operands and parameters that are not in normal form."""
+        names = [p.name for p in self.parameters]
         for name in values:
             if name not in names:
                 raise UnknownNameError(f"{self.name} has no parameter {name!r}; it takes {self.usage()}")
         for parameter in self.parameters:
             if parameter.default is REQUIRED and parameter.name not in values:
                 raise OperandError(f"{self.name} takes {self.usage()}, but {parameter.name} is missing")
-        nodes = tuple(as_expr(operand) for operand in given)
+        nodes = tuple(as_expr(operand) for operand in operands)
         return self.make(nodes, self.prepare(nodes, values) if self.prepare else None)
 
     def make(self, operands: tuple[Expr, ...], params: object) -> Expr:
@@ -508,8 +503,24 @@ class OpDef:
 
     def usage(self) -> str:
         """Return how the op is called: `sum(x, axis=None, keepdims=False)`."""
-        optional = [p.name if p.default is REQUIRED else f"{p.name}={p.default}" for p in self.parameters]
-        return f"{self.name}({', '.join([*self.operand_names, *optional])})"
+        written = [p for p in self.parameters if p.kind is not ParameterKind.ROWS]
+        optional = [p.name if p.default is REQUIRED else f"{p.name}={p.default}" for p in written]
+        operands = ", ".join(self.operand_names)
+        grouped = {Variadic.GROUPED: f"({operands}, ...)", Variadic.NESTED: f"[[{operands}, ...], ...]"}
+        if self.variadic is Variadic.SPREAD:
+            return f"{self.name}({', '.join([*optional, operands, '...'])})"
+        taken = self.operand_names if self.variadic is None else (grouped[self.variadic],)
+        return f"{self.name}({', '.join([*taken, *optional])})"
+
+    def labels(self, count: int) -> tuple[str, ...]:
+        """Return a name for each of `count` operands."""
+        if self.variadic is None:
+            return self.operand_names
+        return tuple(f"{self.operand_names[0]}{number + 1}" for number in range(count))
+
+    def signature_of(self, given: Mapping[str, Any], count: int) -> str:
+        """Return the signature for these parameters and `count` operands; empty where there is none."""
+        return self.signature if isinstance(self.signature, str) else self.signature(given, count)
 
     def result_shape(self, operands: tuple[Expr, ...], params: object) -> Shape:
         """Return the shape of the node; ShapeError when the operands do not fit."""
@@ -518,7 +529,7 @@ class OpDef:
             return self.shape(shapes, params)
         if self.elementwise:
             return broadcast(*shapes)
-        return apply_signature(self.name, self.signature, shapes)
+        return apply_signature(self.name, self.signature_of(_values(params), len(shapes)), shapes)
 
     def inferred_properties(self, operands: tuple[Expr, ...], params: object, shape: Shape) -> Properties:
         """Return what holds for the node, of this shape, because of what holds for its operands."""
@@ -538,15 +549,13 @@ class OpDef:
     def domains(self, node: Apply) -> tuple[Domain, ...]:
         """Return the domain of each operand."""
         if self.domain is None:
-            return (REALS,) * len(self.operand_names)
+            return (REALS,) * len(node.operands)
         return self.domain if isinstance(self.domain, tuple) else self.domain(node)
 
     def arguments(self, node: Apply) -> dict[str, object]:
         """Return the parameters to write: the required ones, and those that differ from their default."""
-        if node.params is None:
-            return {}
-        values = {field.name: getattr(node.params, field.name) for field in fields(node.params)}  # type: ignore[arg-type]
-        return {p.name: values[p.name] for p in self.parameters if values[p.name] != p.default}
+        values = _values(node.params)
+        return {p.name: values[p.name] for p in self.parameters if p.name in values and values[p.name] != p.default}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -559,6 +568,16 @@ class OpDef:
 
 def _is_symmetric(x: Expr, shape: Shape) -> bool:
     return x.shape == shape and Property.SYMMETRIC in x.properties
+
+
+def _values(params: object) -> dict[str, object]:
+    if params is None:
+        return {}
+    return {field.name: getattr(params, field.name) for field in fields(params)}  # type: ignore[arg-type]
+
+
+def _entries(value: object) -> Sequence[object] | None:
+    return value if isinstance(value, tuple | list) else None
 
 
 _NUMERIC_FORMS = Scalar | ArrayKernel

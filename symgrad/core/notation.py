@@ -44,6 +44,11 @@ class Subscript:
 
 
 @dataclass(frozen=True, slots=True)
+class Indexed:
+    """A sum of products of entries: a call in text, operands with subscripts in LaTeX."""
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A bare name such as `pi`."""
 
@@ -53,6 +58,6 @@ class SizeName:
     """The name of a size, used as a number."""
 
 
-Notation: TypeAlias = Call | Infix | Prefix | Postfix | Subscript | Constant | SizeName
+Notation: TypeAlias = Call | Infix | Prefix | Postfix | Subscript | Indexed | Constant | SizeName
 
 CALL = Call()

@@ -136,6 +136,13 @@ class Recurrence:
 
 
 @dataclass(frozen=True, slots=True)
+class Concatenate:
+    """The operands one behind the other along `axis`."""
+
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """NumPy's matmul: vectors, matrices and leading batch axes."""
 
@@ -152,5 +159,5 @@ class Routine:
 
 
 ArrayKernel: TypeAlias = (
-    Gather | Scatter | Reshape | Fill | SizeValue | Reduce | BandMask | Recurrence | Contract | Routine
+    Gather | Scatter | Reshape | Fill | SizeValue | Reduce | BandMask | Recurrence | Concatenate | Contract | Routine
 )

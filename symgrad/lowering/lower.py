@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
-from symgrad.core.numeric import Contract, Instruction, Recurrence, Reduce, Routine, Scatter
+from symgrad.core.numeric import Concatenate, Contract, Instruction, Recurrence, Reduce, Routine, Scatter
 from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
-from symgrad.lowering.addressing import identity, linear, loop_extents, row_major, through_index
+from symgrad.lowering.addressing import constant, identity, linear, loop_extents, row_major, through_index
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
 from symgrad.lowering.kernel_ir import (
@@ -104,7 +104,7 @@ class _Lowering:
             if node not in self.schedule.stored:
                 continue
             stage, form = self.schedule.stage[node], self.schedule.forms.get(node)
-            if isinstance(form, Contract | Routine | Recurrence):
+            if isinstance(form, Contract | Routine | Recurrence | Concatenate):
                 groups[stage, 1, 0, position] = [node]
                 continue
             extents = loop_extents(self._loop_shape(node))
@@ -123,6 +123,8 @@ class _Lowering:
                 self._emit_routine(group[0], form)
             case Recurrence() as form:
                 self._emit_recurrence(group[0], form)
+            case Concatenate(axis):
+                self._emit_concatenation(group[0], axis)
             case _:
                 self._emit_loops(group)
         self.complete.update(group)
@@ -213,6 +215,20 @@ class _Lowering:
         c = Access(self.memory[node], _along_last(node.shape, node.shape, form))
         extents = node.shape[: form.axis] + node.shape[form.axis + 1 :]
         self.statements.append(Recur(extents, node.shape[form.axis], form.initial, a, b, c))
+
+    def _emit_concatenation(self, node: Expr, axis: int) -> None:
+        """One loop for each operand, which computes it in the part of the result that is its own."""
+        strides = row_major(node.shape)
+        start: Size = 0
+        for x in node.operands:
+            builder = self._builder(loop_extents(x.shape))
+            where = identity(x.shape)
+            at = constant(start * strides[axis], builder.rank)
+            for stride, position in zip(strides, where, strict=True):
+                at = at.plus(position.scaled(stride))
+            builder.effects.append(Store(Access(self.memory[node], at), builder.value(x, where)))
+            self._finish(builder, [])
+            start = start + x.shape[axis]
 
     def _batched(self, node: Expr, buffer: int, core: int, batch: Shape) -> Access:
         front = node.shape[: node.ndim - core]

@@ -1,7 +1,7 @@
 """Decide what is computed when: the stage of each node, and which nodes are stored.
 
 A node is inlined into the loops that use it unless it is stored. A stage ends where a whole array must be there
-before the next loop can begin: after reductions, products, routines and scatters.
+before the next loop can begin: after reductions, products, routines, scatters and concatenations.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 from symgrad.core.expr import Apply, Expr, Input, Literal, NumericForm, postorder
 from symgrad.core.numeric import (
+    Concatenate,
     Contract,
     Fill,
     Gather,
@@ -80,7 +81,7 @@ def _role(node: Expr, forms: dict[Expr, NumericForm]) -> Role:
     match forms[node]:
         case Fill() | SizeValue():
             return Role.CONSTANT
-        case Reduce() | Contract() | Routine() | Scatter() | Recurrence():
+        case Reduce() | Contract() | Routine() | Scatter() | Recurrence() | Concatenate():
             return Role.BARRIER
         case Reshape():
             return Role.INLINE if only_moves_ones(node.operands[0].shape, node.shape) else Role.ALIAS
@@ -163,7 +164,7 @@ class _Planner:
         return whole or self.schedule.roles[user] is Role.ALIAS
 
     def _reads_elsewhere(self, user: Expr) -> bool:
-        return isinstance(self.schedule.forms[user], Gather | Scatter)
+        return isinstance(self.schedule.forms[user], Gather | Scatter | Concatenate)
 
     def _stored_operand(self, operand: Expr, user: Expr) -> int:
         whole = not isinstance(self.schedule.forms[user], Contract)

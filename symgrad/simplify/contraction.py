@@ -7,7 +7,7 @@ summed and with broadcasting elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import mul as times
@@ -19,6 +19,7 @@ from symgrad.ops.arithmetic import ONE, div, mul, neg
 from symgrad.ops.broadcasting import Axes, broadcast_to, sum
 from symgrad.ops.constants import eye, ones, size, zeros
 from symgrad.ops.contraction import matmul, outer, trace
+from symgrad.ops.einsum import Letters, einsum, letter_sizes
 from symgrad.ops.shaping import (
     Permutation,
     Subscripts,
@@ -71,8 +72,11 @@ def without_identities(node: Expr) -> Expr | None:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def read(node: Expr) -> Contraction | None:
-    """Read a product through transposes, sums, new axes and matrix products; None when it is none, or is zero."""
+def read(node: Expr, is_whole: Callable[[Apply], bool] | None = None) -> Contraction | None:
+    """Read a product through transposes, sums, new axes and matrix products; None when it is none, or is zero.
+
+    What is_whole says stands as one factor; without it everything is taken apart that can be.
+    """
     contraction = Contraction(())
     contraction.output = tuple(None if extent == 1 else contraction.fresh(extent) for extent in node.shape)
     stack: list[tuple[Expr, tuple[int | None, ...]]] = [(node, contraction.output)]
@@ -83,7 +87,10 @@ def read(node: Expr) -> Contraction | None:
         if x.ndim == 0:
             contraction.scalars.append(x)
             continue
-        inside = _inside(x, labels, contraction)
+        whole = is_whole is not None and isinstance(x, Apply) and x is not node and is_whole(x)
+        inside = None if whole else _inside(x, labels, contraction)
+        if inside is None and x is node:
+            return None
         if inside is not None:
             stack.extend(reversed(inside))
         elif not _add_factor(x, labels, contraction):
@@ -132,6 +139,8 @@ def _inside(x: Expr, labels: tuple[int | None, ...], contraction: Contraction) -
         return [(operands[0], _with_summed(x, labels, contraction))]
     if x.op is matmul:
         return _through_matmul(x, labels, contraction)
+    if x.op is einsum:
+        return _through_einsum(x, labels, contraction)
     return None
 
 
@@ -198,6 +207,18 @@ def _through_matmul(x: Apply, labels: tuple[int | None, ...], contraction: Contr
     ]
 
 
+def _through_einsum(x: Apply, labels: tuple[int | None, ...], contraction: Contraction) -> _Parts:
+    params = x.parameters(Letters)
+    known: dict[str, int | None] = dict(zip(params.result, labels, strict=True))
+    for letter, extent in letter_sizes(x).items():
+        if letter not in known:
+            known[letter] = None if extent == 1 else contraction.fresh(extent)
+    return [
+        (operand, tuple(known[letter] for letter in letters))
+        for letters, operand in zip(params.operands, x.operands, strict=True)
+    ]
+
+
 def _add_factor(x: Expr, labels: tuple[int | None, ...], contraction: Contraction) -> bool:
     known = tuple(label for label in labels if label is not None)
     if len(known) < len(labels):
@@ -206,7 +227,10 @@ def _add_factor(x: Expr, labels: tuple[int | None, ...], contraction: Contractio
         if len(known) < 2 or known[-1] != known[-2] or len(set(known)) < len(known) - 1:
             return False
         x, known = diagonal(x), known[:-1]
-    contraction.factors.append(Factor(x, known))
+    if known:
+        contraction.factors.append(Factor(x, known))
+    else:
+        contraction.scalars.append(x)
     return True
 
 
@@ -214,6 +238,11 @@ def _add_factor(x: Expr, labels: tuple[int | None, ...], contraction: Contractio
 
 
 def _eliminate(contraction: Contraction) -> bool:
+    """Use identities up and take diagonals. Return whether an identity has gone, and the rest can be written."""
+    return rename_through_identities(contraction) and _take_diagonals(contraction)
+
+
+def rename_through_identities(contraction: Contraction) -> bool:
     """Rename summed labels through identities. Return whether an identity has gone."""
     fixed = set(contraction.output)
     pending, kept = contraction.deltas, []
@@ -232,7 +261,7 @@ def _eliminate(contraction: Contraction) -> bool:
         ]
         del contraction.sizes[old]
     contraction.deltas = kept
-    return len(kept) < found and _take_diagonals(contraction)
+    return len(kept) < found
 
 
 def _renamed(label: int, old: int, new: int) -> int:
@@ -284,6 +313,8 @@ def _sum_over(label: int, factors: list[Factor]) -> Factor:
         (factor,) = factors
         axis = factor.labels.index(label)
         return Factor(sum(factor.tensor, axis=axis), _without(factor.labels, label))
+    if len(factors) > 2:
+        factors = _with_vectors_taken_in(label, factors)
     if len(factors) == 2:
         left, right = factors
         shared = set(left.labels) & set(right.labels)
@@ -292,6 +323,19 @@ def _sum_over(label: int, factors: list[Factor]) -> Factor:
     labels = tuple(dict.fromkeys(a for factor in factors for a in factor.labels))
     product = reduce(times, (_align(factor, labels) for factor in factors))
     return Factor(sum(product, axis=labels.index(label)), _without(labels, label))
+
+
+def _with_vectors_taken_in(label: int, factors: list[Factor]) -> list[Factor]:
+    """Multiply the vectors along the label, and the first other factor with them: A*v is what is left of A, v."""
+    vectors = [factor.tensor for factor in factors if factor.labels == (label,)]
+    others = [factor for factor in factors if factor.labels != (label,)]
+    if not vectors:
+        return factors
+    vector = Factor(reduce(times, vectors), (label,))
+    if len(others) < 2:
+        return [*others, vector]
+    first, *rest = others
+    return [Factor(first.tensor * _align(vector, first.labels), first.labels), *rest]
 
 
 def _matrix_product(left: Factor, right: Factor, label: int) -> Factor:

@@ -1,4 +1,4 @@
-"""The last pass, for people: broadcasting and scaled rows written in matrix notation."""
+"""The last pass, for people: broadcasting and scaled rows in matrix notation, more axes in index notation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from symgrad.core.traversal import expand
 from symgrad.ops.arithmetic import add, div, mul, neg, sub
 from symgrad.ops.broadcasting import broadcast_to
 from symgrad.ops.constants import ones
-from symgrad.ops.contraction import matmul, outer
+from symgrad.ops.contraction import as_column, matmul, outer
 from symgrad.ops.linalg.inverse import inv
 from symgrad.ops.linalg.matrixpower import Exponent, matrix_power
 from symgrad.ops.shaping import diag, swap, transpose
 from symgrad.simplify.collecting import collected_sum
 from symgrad.simplify.engine import LARGEST_WHOLE
+from symgrad.simplify.indices import index_notation
 from symgrad.simplify.normal import Product, Term, build_product, build_sum, collect, factorise
 from symgrad.simplify.rules.determinants import chain
 from symgrad.simplify.shapes import column_vector, is_op
@@ -25,6 +26,8 @@ from symgrad.simplify.transposes import trace_of_sum, transposed_outside
 
 def textbook(roots: Sequence[Expr]) -> list[Expr]:
     """Return equal expressions in matrix notation: diag(v) @ X for v[:, None]*X, outer(u, v) for u[:, None]*v.
+
+    Products with more than two axes are written in index notation, see symgrad.simplify.indices.
 
     `simplify` turns these back into the cheaper forms before a kernel is made.
     """
@@ -44,8 +47,10 @@ def matrix_notation(node: Apply) -> Expr | None:
 def _in_matrices(node: Apply) -> Expr | None:
     if node.op is broadcast_to and node.ndim == 2:
         return _repeated_vector(node)
-    if node.op is matmul:
-        return _quadratic_form(node) if node.ndim == 0 else _scaled_factor(node)
+    if node.op is matmul and node.ndim == 0:
+        return _quadratic_form(node)
+    if node.op is matmul and (scaled := _scaled_factor(node)) is not None:
+        return scaled
     if node.op is inv and node.ndim == 2:
         return _transposed_inverse(node)
     if node.op is mul and node.ndim == 2:
@@ -89,7 +94,10 @@ def _repeated_vector(node: Apply) -> Expr | None:
 
 
 def _scaled_rows(node: Apply) -> Expr | None:
-    """v[:, None]*X is diag(v) @ X; v[:, None]*w is outer(v, w)."""
+    """v[:, None]*X is diag(v) @ X; v[:, None]*w is outer(v, w); u[:, None]*v[:, None] is (u*v)[:, None]."""
+    columns = [column_vector(x) for x in node.operands]
+    if columns[0] is not None and columns[1] is not None:
+        return as_column(columns[0] * columns[1])
     for x, y in (node.operands, node.operands[::-1]):
         number, array = _peel(x)
         column = column_vector(array)
@@ -205,4 +213,4 @@ def _negated_difference(x: Expr) -> Expr | None:
     return _times(number, array.operands[1] - array.operands[0]) if is_op(array, sub) else None
 
 
-_FORMS = (_in_matrices, trace_of_sum, collected_sum, transposed_outside)
+_FORMS = (_in_matrices, trace_of_sum, collected_sum, transposed_outside, index_notation)

@@ -43,6 +43,28 @@ class Reader:
                 return self.size(tree)
             case ParameterKind.INTEGER:
                 return self.integer(tree)
+            case ParameterKind.SUBSCRIPTS:
+                return self.text(tree)
+            case ParameterKind.PAIRING:
+                return self.pairing(tree)
+            case ParameterKind.ROWS:
+                raise self.wrong(tree, "no such parameter: the brackets around the operands tell the rows")
+
+    def text(self, tree: ast.Tree) -> str:
+        """Read a string."""
+        if isinstance(tree, ast.Text):
+            return tree.value
+        raise self.wrong(tree, 'a string, such as "ij,jk->ik"')
+
+    def pairing(self, tree: ast.Tree) -> int | tuple[tuple[int, ...], ...]:
+        """Read an integer, or two tuples of integers; an integer in place of a tuple stands for one axis."""
+        pair = ast.entries(tree)
+        if pair is None:
+            return self.integer(tree)
+        if len(pair) != 2:
+            raise self.wrong(tree, "the axes of both operands, such as ((0, 1), (1, 0))")
+        sides = [(side,) if ast.entries(side) is None else ast.entries(side) or () for side in pair]
+        return tuple(tuple(self.integer(item) for item in side) for side in sides)
 
     def integer(self, tree: ast.Tree) -> int:
         """Read an integer."""

@@ -27,6 +27,14 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """`"ij,jk->ik"`: a string, which only parameters take."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Binary:
     """`left symbol right`; `place` is the span of the symbol."""
 
@@ -109,7 +117,7 @@ class Call:
     span: Span
 
 
-Tree: TypeAlias = Number | Name | Binary | Unary | Transpose | Slice | Brackets | Subscript | Sequence | Call
+Tree: TypeAlias = Number | Name | Text | Binary | Unary | Transpose | Slice | Brackets | Subscript | Sequence | Call
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +171,11 @@ def children(tree: Tree) -> tuple[Tree, ...]:
         case Call(arguments=arguments, keywords=keywords):
             return arguments + tuple(keyword.value for keyword in keywords)
     return ()
+
+
+def entries(tree: Tree) -> tuple[Tree, ...] | None:
+    """Return the parts of a tuple or list; None for anything else."""
+    return tree.items if isinstance(tree, Sequence | Brackets) else None
 
 
 def walk(tree: Tree) -> Iterator[Tree]:

@@ -44,7 +44,7 @@ def _node(step: Step, nodes: list[Expr], shapes: Mapping[str, Shape], assumed: M
         case Value(value=value):
             return Literal(value)
         case Use(op=op, operands=operands, parameters=parameters):
-            return op(*(nodes[operand] for operand in operands), **parameters)
+            return op.apply([nodes[operand] for operand in operands], parameters)
 
 
 def _check_elements(node: Expr, limits: Limits) -> None:

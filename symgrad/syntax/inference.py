@@ -14,9 +14,10 @@ from symgrad.core.dims import Dim, Shape, Size, element_count, named
 from symgrad.core.expr import ParameterKind
 from symgrad.core.properties import MATRIX, NONE
 from symgrad.core.shapes import Alternative, read_signature
+from symgrad.errors import SymgradError
 from symgrad.syntax.dimensions import substitute
 from symgrad.syntax.program import Read, Resolved, Step, Use, Value
-from symgrad.syntax.ranks import infer_ranks, placeholder_shape
+from symgrad.syntax.ranks import infer_ranks, placeholder_shape, signature_of
 
 _MATRIX_NAMES, _VECTOR_NAMES = ("m", "n"), ("n",)
 _FRESH = ("m", "n", "k", "p", "q", "r", "s", "t")
@@ -105,9 +106,22 @@ class _Unifier:
         if use.op.elementwise:
             return self.broadcast(shapes)
         if use.op.signature:
-            return self.apply_signature(use.op.signature, shapes)
+            return self.apply_signature(signature_of(use), shapes)
+        shapes = self.unified(use, shapes)
         found = placeholder_shape(use, shapes)
         return found if found is not None else self.fit_shape_parameter(use, shapes)
+
+    def unified(self, use: Use, shapes: list[Shape]) -> list[Shape]:
+        """Learn which sizes the op demands to be equal; nothing where its parameters do not fit."""
+        if use.op.equal_sizes is None:
+            return shapes
+        try:
+            pairs = list(use.op.equal_sizes(shapes, use.parameters))
+        except SymgradError:
+            return shapes
+        for left, right in pairs:
+            self.unify(left, right)
+        return [self.shape(shape) for shape in shapes]
 
     def broadcast(self, shapes: list[Shape]) -> Shape:
         rank = max(map(len, shapes), default=0)

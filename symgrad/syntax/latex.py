@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from symgrad.core.calls import Variadic
 from symgrad.core.dims import Dim, Shape
 from symgrad.core.expr import Apply, Expr, Input, Literal, ParameterKind
 from symgrad.core.indexing import index_text
@@ -18,6 +19,7 @@ from symgrad.core.notation import (
     POWER,
     SIGN,
     Constant,
+    Indexed,
     Infix,
     Postfix,
     Prefix,
@@ -26,6 +28,7 @@ from symgrad.core.notation import (
 )
 from symgrad.syntax.emission import Piece, emit
 from symgrad.syntax.naming import fresh_names, subterms_to_name, used_names
+from symgrad.syntax.text import nested_rows
 
 _GREEK = frozenset(
     (
@@ -119,6 +122,8 @@ class _Writer:
                 (index,) = node.op.arguments(node).values()
                 inside = index_text(index)  # type: ignore[arg-type]
                 return ("{", (node.operands[0], POSTFIX), f"}}_{{{inside}}}"), POSTFIX
+            case Indexed():
+                return self.indexed(node), ATOM
         plain = not node.op.arguments(node) or not isinstance(node.op.notation, Postfix)
         if plain and node.operands and _PLACEHOLDER.search(node.op.latex):
             return self.template(node)
@@ -161,6 +166,20 @@ class _Writer:
         pieces.append(_unescaped(text[position:]))
         return pieces, _template_binding(text)
 
+    def indexed(self, node: Apply) -> Sequence[Piece]:
+        r"""Return `\left[\sum_{j} A_{ij} B_{jk}\right]_{ik}`: entries, and the letters of the axes of the result."""
+        (subscripts,) = node.op.arguments(node).values()
+        left, _, result = str(subscripts).partition("->")
+        summed = "".join(dict.fromkeys(letter for letter in left if letter not in result + ","))
+        pieces: list[Piece] = [r"\left["] if result else []
+        if summed:
+            pieces.append(rf"\sum_{{{summed}}} ")
+        for position, (letters, x) in enumerate(zip(left.split(","), node.operands, strict=True)):
+            space = [" "] if position else []
+            entry = [f"_{{{letters}}}"] if letters else []
+            pieces += [*space, "{", (x, ATOM if letters else POWER), "}", *entry]
+        return [*pieces, rf"\right]_{{{result}}}"] if result else ["{", *pieces, "}"]
+
     def call(self, node: Apply) -> Sequence[Piece]:
         has_word = node.op.latex and not (node.operands and _PLACEHOLDER.search(node.op.latex))
         word = node.op.latex if has_word else _upright(r"\operatorname", node.op.name)
@@ -168,10 +187,24 @@ class _Writer:
         pieces: list[Piece] = [word, f"_{{{parameters}}}" if parameters else ""]
         if not node.operands:
             return pieces
+        operands: list[Piece] = [(operand, 0) for operand in node.operands]
+        if node.op.variadic is Variadic.NESTED:
+            return [r"\left[\begin{matrix}", *_matrix(node, operands), r"\end{matrix}\right]"]
         pieces.append(r"\left(")
-        for position, operand in enumerate(node.operands):
-            pieces += [", ", (operand, 0)] if position else [(operand, 0)]
+        for position, operand in enumerate(operands):
+            pieces += [", ", operand] if position else [operand]
         return [*pieces, r"\right)"]
+
+
+def _matrix(node: Apply, operands: Sequence[Piece]) -> Sequence[Piece]:
+    """Return the operands in rows, as they are nested in the call."""
+    rest = iter(operands)
+    pieces: list[Piece] = []
+    for count in nested_rows(node):
+        pieces += [r" \\ "] if pieces else []
+        for column in range(count):
+            pieces += [" & ", next(rest)] if column else [next(rest)]
+    return pieces
 
 
 def _number(value: int | float) -> tuple[Sequence[Piece], int]:

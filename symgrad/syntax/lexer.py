@@ -17,6 +17,8 @@ _TOKEN = re.compile(
       | (?P<symbol>\*\*|//|<=|>=|==|!=|[-+*/@<>=()\[\],:;.])""",
     re.VERBOSE,
 )
+_STRING = re.compile(r"""(?P<string>"[^"'\n]*"|'[^"'\n]*')""")
+_BEFORE_STRING = ("(", ",", "=")  # anywhere else a quote is another language's transpose
 _CLOSING = {"(": ")", "[": "]"}
 
 # What other languages write, and what to write here; the longest spelling that fits is taken.
@@ -58,7 +60,7 @@ _LOOK_ALIKES = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of text: `kind` is number, name, symbol, separator or end."""
+    """A piece of text: `kind` is number, name, string, symbol, separator or end."""
 
     kind: str
     text: str
@@ -76,8 +78,8 @@ def tokenize(source: str, limits: Limits) -> list[Token]:
     open_brackets: list[Token] = []
     position = 0
     while position < len(source):
-        match = _TOKEN.match(source, position)
-        if match is None or _foreign_symbol(source, position):
+        match = _string(source, position, tokens) or _TOKEN.match(source, position)
+        if match is None or (match.lastgroup != "string" and _foreign_symbol(source, position)):
             raise _unreadable(source, position)
         kind, text, span = match.lastgroup or "", match.group(), Span(position, match.end())
         position = match.end()
@@ -96,6 +98,12 @@ def tokenize(source: str, limits: Limits) -> list[Token]:
         )
     tokens.append(Token("end", "", Span(len(source), len(source))))
     return tokens
+
+
+def _string(source: str, position: int, tokens: list[Token]) -> re.Match[str] | None:
+    """Return the string that begins here, where an argument may begin."""
+    allowed = bool(tokens) and tokens[-1].text in _BEFORE_STRING
+    return _STRING.match(source, position) if allowed else None
 
 
 def _check_text(source: str, limits: Limits) -> None:

@@ -18,7 +18,7 @@ _NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 
 _TOKEN = re.compile(
     r"""(?P<word>\\(?:mathrm|operatorname|mathbf)\{(?:\\_|[^{}\\])*\})
-    |(?P<lines>\\(?:begin|end)\{aligned\})
+    |(?P<lines>\\(?:begin|end)\{(?:aligned|matrix)\})
     |(?P<open>\\left\s*(?:\\[A-Za-z]+|.))
     |(?P<close>\\right\s*(?:\\[A-Za-z]+|.))
     |(?P<command>\\[A-Za-z]+)

@@ -48,6 +48,9 @@ def parse_program(source: str, limits: Limits) -> ast.Program:
 def parse_size(source: str, limits: Limits) -> ast.Tree:
     """Return the tree of a size such as `n - 1`."""
     parser = _Parser(source, limits)
+    for token in parser.tokens:
+        if token.kind == "string":
+            parser.fail("there are no strings in a size", token.span)
     tree = _run(parser.expression())
     if parser.peek().kind != "end":
         parser.fail_at(parser.peek())
@@ -274,6 +277,8 @@ class _Parser:
         token = self.take()
         if token.kind == "number":
             return self.count(self.number(token))
+        if token.kind == "string":
+            return self.count(ast.Text(token.text[1:-1], token.span))
         if token.kind == "name" and self.at("("):
             return self.count((yield self.call(token)))
         if token.kind == "name":
@@ -301,15 +306,15 @@ class _Parser:
     def group(self, opened: Token) -> _Rule[ast.Tree]:
         if self.at(")"):
             return self.count(ast.Sequence((), opened.span.merge(self.take().span)))
-        first: ast.Tree = yield self.expression()
-        if not self.at(","):
+        first: ast.Tree = yield self.argument()
+        if not self.at(",") and not isinstance(first, ast.Brackets):
             span = opened.span.merge(self.expect(")", "after the expression").span)
             return (
                 replace(first, span=span, closed=True) if isinstance(first, ast.Number) else replace(first, span=span)
             )
         items = [first]
         while self.accept(",") and not self.at(")"):
-            items.append((yield self.expression()))
+            items.append((yield self.argument()))
         return self.count(ast.Sequence(tuple(items), opened.span.merge(self.expect(")", "after the tuple").span)))
 
     def call(self, name: Token) -> _Rule[ast.Tree]:
@@ -354,7 +359,7 @@ class _Parser:
         parts: list[ast.Tree | None] = []
         while True:
             absent = self.at(":") or self.at(",") or self.at("]")
-            parts.append(None if absent else (yield self.expression()))
+            parts.append(None if absent else (yield self.argument()))
             if len(parts) == 3 or not self.accept(":"):
                 break
         if len(parts) == 1:

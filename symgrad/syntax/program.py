@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import symgrad.ops  # noqa: F401  # fills the registry
 from symgrad.core.dims import Dim, Shape, Size
-from symgrad.core.expr import OpDef, ParameterKind, lookup, op_names, operator
+from symgrad.core.expr import REQUIRED, OpDef, ParameterKind, lookup, op_names, operator
 from symgrad.core.multiresult import find_multi_result, multi_result_names
 from symgrad.core.notation import Constant, Infix, Postfix, Prefix
 from symgrad.core.properties import NONE, Properties, closure, property_called
@@ -256,11 +256,17 @@ class _Resolver:
         """Return the parts of a tree that are expressions themselves."""
         match tree:
             case ast.Call():
-                return self.arguments(tree, self.function(tree))
+                return self.split(tree, self.function(tree))[0]
             case ast.Subscript(operand=operand):
                 return (operand,)
             case ast.Slice() | ast.Brackets():
                 raise FormulaSyntaxError("an index has no place here", span=tree.span, source=self.source)
+            case ast.Text():
+                raise FormulaSyntaxError(
+                    "there are no strings in a formula; only parameters such as the subscripts of einsum are strings",
+                    span=tree.span,
+                    source=self.source,
+                )
             case ast.Sequence():
                 raise FormulaSyntaxError(
                     "a tuple has no place here; it is for parameters such as axis=(0, 1)",
@@ -269,16 +275,16 @@ class _Resolver:
                 )
         return ast.children(tree)
 
-    def arguments(self, call: ast.Call, op: OpDef) -> tuple[ast.Tree, ...]:
-        """Return the arguments of a call that are operands."""
-        count = len(op.operand_names)
-        if len(call.arguments) < count:
+    def split(self, tree: ast.Call, op: OpDef) -> tuple[tuple[ast.Tree, ...], dict[str, object]]:
+        """Return the operands of a call, and its parameters by position: as trees, or told by brackets."""
+        found = op.split(tree.arguments, ast.entries)
+        if found is None:
             raise OperandError(
-                f"{call.name} takes {op.usage()}; arguments given: {len(call.arguments)}",
-                span=call.span,
+                f"{tree.name} takes {op.usage()}; arguments given: {len(tree.arguments)}",
+                span=tree.span,
                 source=self.source,
             )
-        return call.arguments[:count]
+        return found
 
     def function(self, call: ast.Call) -> OpDef:
         several = find_multi_result(call.name)
@@ -318,7 +324,8 @@ class _Resolver:
 
     def call(self, tree: ast.Call, op: OpDef, operands: tuple[int, ...]) -> int:
         kinds = {parameter.name: parameter.kind for parameter in op.parameters}
-        parameters: dict[str, object] = {}
+        _, positional = self.split(tree, op)
+        parameters = {name: value for name, value in positional.items() if kinds[name] is ParameterKind.ROWS}
         for name, value in _parameter_trees(op, tree):
             if name not in kinds:
                 span = next((k.span for k in tree.keywords if k.name == name), tree.span)
@@ -329,13 +336,15 @@ class _Resolver:
             if name in parameters:
                 raise FormulaSyntaxError(f"{name} is given twice", span=tree.span, source=self.source)
             parameters[name] = self.reader.read(kinds[name], value)
-        extra = len(tree.arguments) - len(op.operand_names) - len(kinds)
-        if extra > 0:
-            raise OperandError(
-                f"{tree.name} takes {op.usage()}; arguments given: {len(tree.arguments)}",
-                span=tree.span,
-                source=self.source,
-            )
+        for parameter in op.parameters:
+            if parameter.default is REQUIRED and parameter.name not in parameters:
+                raise OperandError(
+                    f"{op.name} takes {op.usage()}, but {parameter.name} is missing", span=tree.span, source=self.source
+                )
+        try:
+            op.signature_of(parameters, len(operands))
+        except SymgradError as error:
+            raise error.locate(tree.span, self.source) from None
         return self.add(Use(op, operands, parameters, tree.span))
 
     def name(self, tree: ast.Name) -> int:
@@ -371,7 +380,9 @@ def _any_name(_name: str) -> bool:
 
 
 def _parameter_trees(op: OpDef, call: ast.Call) -> list[tuple[str, ast.Tree]]:
-    """Return the parameters of a call by name; the positional ones follow the operands."""
-    names = [parameter.name for parameter in op.parameters]
-    positional = call.arguments[len(op.operand_names) :]
-    return [*zip(names, positional, strict=False), *((keyword.name, keyword.value) for keyword in call.keywords)]
+    """Return the parameters that are written in a call, by name."""
+    found = op.split(call.arguments, ast.entries)
+    kinds = {parameter.name: parameter.kind for parameter in op.parameters}
+    positional = found[1].items() if found is not None else ()
+    written = [(name, tree) for name, tree in positional if kinds[name] is not ParameterKind.ROWS]
+    return [*written, *((keyword.name, keyword.value) for keyword in call.keywords)]

@@ -15,6 +15,7 @@ from symgrad.core.notation import (
     MULTIPLICATIVE,
     POSTFIX,
     POWER,
+    Indexed,
     Infix,
     Postfix,
     Prefix,
@@ -23,6 +24,7 @@ from symgrad.core.notation import (
 from symgrad.core.numeric import (
     Along,
     BandMask,
+    Concatenate,
     Contract,
     Fill,
     Gather,
@@ -39,7 +41,7 @@ from symgrad.errors import OperandError
 from symgrad.syntax.dimensions import substitute, substitute_index
 from symgrad.syntax.emission import Piece, emit
 from symgrad.syntax.naming import fresh_names, index_names, used_names
-from symgrad.syntax.text import formula
+from symgrad.syntax.text import call_arguments, formula, listed
 
 _ATOM = POSTFIX  # what stands before a subscript or as an operand of a power
 _RESERVED = (
@@ -185,6 +187,8 @@ def _numpy_form(node: Apply) -> Expr | None:
 def _has_numpy_name(node: Apply) -> bool:
     if node.op.elementwise:
         return isinstance(node.op.reference, Foreign) or node.op.expand is None
+    if isinstance(node.op.notation, Indexed):
+        return True
     return node.op.numeric_form(node) is not None
 
 
@@ -299,6 +303,9 @@ class _Source:
                 return ((node.operands[0], _ATOM), symbol), _ATOM
             case Subscript():
                 return ((node.operands[0], _ATOM), f"[{self.index(node)}]"), _ATOM
+            case Indexed():
+                operands: list[Piece] = [(operand, 0) for operand in node.operands]
+                return (f"np.{node.op.name}(", *listed(node, operands, call_arguments(node)), ")"), _ATOM
         return self.call(node), _ATOM
 
     def infix(self, node: Apply, symbol: str, precedence: int) -> tuple[Sequence[Piece], int]:
@@ -349,6 +356,9 @@ class _Source:
                 return self.recurrence(node, form)
             case Contract():
                 return self.applied("np.matmul", node)
+            case Concatenate(axis=axis):
+                along = f", axis={axis}" if axis else ""
+                return ("np.concatenate((", *_separated(node.operands), f"){along})")
             case Routine(name=name):
                 opening, closing = _ROUTINES[name]
                 if opening.startswith("scipy.linalg."):

@@ -152,10 +152,10 @@ class _Ranks:
 
     def array_rank(self, use: Use, operands: list[Fact]) -> int | None:
         """Return the rank of an array op's result, if every rank its operands may have gives the same."""
-        choices: list[tuple[int, ...]] = [()]
-        for fact in operands:
-            options = (fact.rank,) if fact.rank is not None else (1, 2)
-            choices = [(*choice, option) for choice in choices for option in options]
+        if callable(use.op.signature):
+            (reading,) = read_signature(signature_of(use))
+            return len(reading.result)
+        choices = _rank_choices([fact.rank for fact in operands], together=use.op.variadic is not None)
         found = {result_rank(use, choice) for choice in choices}
         if len(choices) > 1:
             found.discard(None)
@@ -238,9 +238,16 @@ class _Ranks:
             (items,) = use.parameters.values()
             return (max(1, sum(not isinstance(item, NewAxis) for item in items)),)  # type: ignore[attr-defined]
         if use.op.signature:
-            return sorted({len(core.operands[number]) for core in read_signature(use.op.signature)})
-        fitting = [rank for rank in _ANY_RANK if result_rank(use, [rank] * len(use.operands)) is not None]
-        return fitting or (1, 2)
+            return sorted({len(core.operands[number]) for core in read_signature(signature_of(use))})
+        known = [self.facts[operand].rank for operand in use.operands]
+        for ranks in (known, [None] * len(known)):
+            choices = [[rank if other is None else other for other in ranks] for rank in _ANY_RANK]
+            fitting = [
+                rank for rank, choice in zip(_ANY_RANK, choices, strict=True) if result_rank(use, choice) is not None
+            ]
+            if fitting:
+                return fitting
+        return (1, 2)
 
     # --- what is left ---
 
@@ -280,6 +287,21 @@ def _assumed_rank(properties: Properties) -> int:
     if properties & MATRIX:
         return 2
     return 1 if properties & VECTOR else 0
+
+
+def signature_of(use: Use) -> str:
+    """Return the signature of the op for the parameters of this use; empty where it has none."""
+    return use.op.signature_of(use.parameters, len(use.operands))
+
+
+def _rank_choices(ranks: Sequence[int | None], together: bool) -> list[tuple[int, ...]]:
+    """Return the ranks that operands may have: unknown ones are vectors or matrices, `together` all the same."""
+    if together:
+        return list(dict.fromkeys(tuple(option if rank is None else rank for rank in ranks) for option in (1, 2)))
+    choices: list[tuple[int, ...]] = [()]
+    for rank in ranks:
+        choices = [(*choice, option) for choice in choices for option in ((1, 2) if rank is None else (rank,))]
+    return choices
 
 
 def _scales(use: Use) -> bool:

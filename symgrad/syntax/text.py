@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import copysign
 
+from symgrad.core.calls import Variadic
 from symgrad.core.dims import shape_text
 from symgrad.core.expr import REQUIRED, Apply, Expr, Input, Literal, ParameterKind
 from symgrad.core.indexing import index_text
@@ -206,6 +207,8 @@ def parameter_text(kind: ParameterKind, value: object) -> str:
             return str(value[0])
         case ParameterKind.SHAPE:
             return shape_text(value)  # type: ignore[arg-type]
+        case ParameterKind.SUBSCRIPTS:
+            return f'"{value}"'
         case ParameterKind.INDEX:
             return f"[{index_text(value)}]"  # type: ignore[arg-type]
     return str(value)
@@ -216,8 +219,47 @@ def call_arguments(node: Apply) -> list[str]:
     kinds = {parameter.name: parameter for parameter in node.op.parameters}
     written: list[str] = []
     for name, value in node.op.arguments(node).items():
+        if kinds[name].kind is ParameterKind.ROWS:
+            continue
         text = parameter_text(kinds[name].kind, value)
         written.append(text if kinds[name].default is REQUIRED else f"{name}={text}")
+    return written
+
+
+def listed(node: Apply, operands: Sequence[Piece], parameters: Sequence[Piece]) -> Sequence[Piece]:
+    """Return what stands between the brackets of a call: operands and parameters as the op takes them."""
+    match node.op.variadic:
+        case Variadic.SPREAD:
+            return separated([*parameters, *operands])
+        case Variadic.GROUPED:
+            group = [*separated(operands), ",)" if len(operands) == 1 else ")"]
+            return ["(", *group, *(piece for parameter in parameters for piece in (", ", parameter))]
+        case Variadic.NESTED:
+            return ["[", *_in_rows(node, operands), "]"]
+    return separated([*operands, *parameters])
+
+
+def nested_rows(node: Apply) -> tuple[int, ...]:
+    """Return how many operands each row of the call has."""
+    rows = next(node.op.arguments(node)[p.name] for p in node.op.parameters if p.kind is ParameterKind.ROWS)
+    assert isinstance(rows, tuple)
+    return rows
+
+
+def _in_rows(node: Apply, operands: Sequence[Piece]) -> Sequence[Piece]:
+    rest = iter(operands)
+    pieces: list[Piece] = []
+    for count in nested_rows(node):
+        pieces += [", ["] if pieces else ["["]
+        pieces += [*separated([next(rest) for _ in range(count)]), "]"]
+    return pieces
+
+
+def separated(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces with commas between them."""
+    written: list[Piece] = []
+    for piece in pieces:
+        written += [", ", piece] if written else [piece]
     return written
 
 
@@ -278,10 +320,5 @@ class _Writer:
         return built is node
 
     def call(self, node: Apply) -> Sequence[Piece]:
-        pieces: list[Piece] = [node.op.name, "("]
-        arguments: list[Piece] = [*((operand, 0) for operand in node.operands), *call_arguments(node)]
-        for position, argument in enumerate(arguments):
-            if position:
-                pieces.append(", ")
-            pieces.append(argument)
-        return [*pieces, ")"]
+        operands = [(operand, 0) for operand in node.operands]
+        return [node.op.name, "(", *listed(node, operands, call_arguments(node)), ")"]

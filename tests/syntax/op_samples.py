@@ -20,6 +20,9 @@ ARGUMENTS: dict[ParameterKind, Any] = {
     ParameterKind.INDEX: (slice(None), None),
     ParameterKind.SIZE: n,
     ParameterKind.INTEGER: 1,
+    ParameterKind.SUBSCRIPTS: "ij,j->i",
+    ParameterKind.PAIRING: 1,
+    ParameterKind.ROWS: (1, 1),
 }
 
 
@@ -32,12 +35,11 @@ def samples(op: OpDef) -> list[Expr]:
         *((A, x), (x, A), (x, y), (Literal(-2), s), (x, s), (Input("u", (3,)), Input("v", (3,)))),
     ]
     for operands in choices:
-        count = len(op.operand_names)
-        nodes = (operands * 3)[:count]
+        nodes = (operands * 3)[: len(op.operand_names) if op.variadic is None else 2]
         for chosen in ({p.name for p in op.parameters}, set()):
             values = {p.name: ARGUMENTS[p.kind] for p in op.parameters if p.name in chosen or p.default is REQUIRED}
             try:
-                node = op(*nodes, **values)
+                node = op.apply(nodes, values)
             except SymgradError:
                 continue
             if node.inputs or not node.operands:  # a constant may have no value: log(-2)

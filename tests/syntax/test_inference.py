@@ -45,6 +45,15 @@ TABLE = [
     ("broadcast_to(x, (m, n))", "f(x[n])"),
     ("zeros((n,)) + x", "f(x[n])"),
     ("X.T", "f(X[m,n])"),
+    ("concatenate((A, B), axis=1)", "f(A[m,n], B[m,k])"),
+    ("concatenate([x, y])", "f(x[n], y[m])"),
+    ("concatenate((X @ w, y)) - z", "f(X[m,n], w[n], y[k], z[k + m])"),
+    ("stack((x, y), axis=1)", "f(x[n], y[n])"),
+    ("hstack((A, B)) @ x", "f(A[m,n], B[m,k], x[k + n])"),
+    ("block([[A, B], [C, D]])", "f(A[m,n], B[m,k], C[p,n], D[p,k])"),
+    ('einsum("bij,bjk->bik", S, T)', "f(S[n,m,k], T[n,k,p])"),
+    ('einsum("ii,i", A, b)', "f(A[n,n], b[n])"),
+    ("tensordot(A, B, axes=1)", "f(A[m,n], B[n,k])"),
     ("1 + 2", "f()"),
 ]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from symgrad.core.dims import Size, element_count
 from symgrad.core.expr import Apply, Expr, Literal
-from symgrad.core.indexing import FULL, NewAxis
+from symgrad.core.indexing import FULL, Cut, Index, Item, NewAxis, Pick, resolve
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.broadcasting import Axes, broadcast_to, sum
 from symgrad.ops.constants import eye, ones, size
 from symgrad.ops.contraction import as_column, matmul, outer, trace
+from symgrad.ops.joining import Joint, block, concatenate, hstack, stack, starts, vstack
 from symgrad.ops.linalg.vectorisation import vec
 from symgrad.ops.reduction import logsumexp, max, mean, min, prod
 from symgrad.ops.shaping import (
@@ -30,6 +31,7 @@ from symgrad.simplify.normal import Product, Term, build_product, build_sum, col
 from symgrad.simplify.shapes import column_vector, fit, is_op, is_zero, strip
 
 LONGEST_TRANSPOSED = 8
+LONGEST_ELEMENTWISE = 16  # nodes to look through for arrays put together
 _LINEAR = (transpose, reshape, vec, index, scatter, broadcast_to, sum, diag, diag_embed, diagonal, trace)
 
 
@@ -153,6 +155,124 @@ def index_of_scatter(node: Apply) -> Expr | None:
     if not isinstance(x, Apply) or x.op is not scatter:
         return None
     return x.operands[0] if x.parameters(Placement).index == node.parameters(Subscripts).index else None
+
+
+@rule(index)
+def index_of_concatenation(node: Apply) -> Expr | None:
+    """The part of a concatenation that is one operand is the operand."""
+    (x,) = node.operands
+    if isinstance(x, Apply) and x.op in (hstack, vstack, block) and x.op.expand is not None:
+        x = x.op.expand(x)
+    if not isinstance(x, Apply) or x.op is not concatenate:
+        return None
+    axis = x.parameters(Joint).axis
+    items = node.parameters(Subscripts).index
+    if len(items) <= axis or any(isinstance(item, NewAxis) for item in items[: axis + 1]):
+        return None
+    for operand, start in zip(x.operands, starts(x), strict=True):
+        part = resolve(x.shape, (*[FULL] * axis, Cut(start, start + operand.shape[axis]))).index
+        if part and items[axis] == part[axis]:
+            return index(operand, (*items[:axis], FULL, *items[axis + 1 :]))
+    return None
+
+
+@rule(index)
+def index_of_stack(node: Apply) -> Expr | None:
+    """stack((x, y))[1] is y."""
+    (x,) = node.operands
+    if isinstance(x, Apply) and x.op is vstack and x.op.expand is not None:
+        x = x.op.expand(x)
+    if not isinstance(x, Apply) or x.op is not stack:
+        return None
+    axis = x.parameters(Joint).axis
+    items = node.parameters(Subscripts).index
+    if len(items) <= axis or any(isinstance(item, NewAxis) for item in items[: axis + 1]):
+        return None
+    position = items[axis]
+    if not isinstance(position, Pick) or not isinstance(position.position, int):
+        return None
+    return index(x.operands[position.position], (*items[:axis], *items[axis + 1 :]))
+
+
+@rule(index)
+def index_of_new_axes(node: Apply) -> Expr | None:
+    """x[:, None][1:] is x[1:][:, None]: parts are taken first, so that products of fewer entries are left."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op is not index or _only_new_axes(node) or not _only_new_axes(x):
+        return None
+    inner = iter([*x.parameters(Subscripts).index, *[FULL] * x.ndim])
+    parts: list[Item] = []
+    axes: list[Item] = []
+    for item in node.parameters(Subscripts).index:
+        if isinstance(item, NewAxis):
+            axes.append(item)
+            continue
+        new = isinstance(next_item := next(inner), NewAxis)
+        if new and isinstance(item, Cut) and item != FULL:
+            return None
+        if not new:
+            parts.append(item)
+        if not isinstance(item, Pick):
+            axes.append(next_item)
+    rest = [item for item, _ in zip(inner, range(x.ndim), strict=False)]
+    return index(index(x.operands[0], tuple(parts)), _without_full_end([*axes, *rest]))
+
+
+def _without_full_end(items: list[Item]) -> tuple[Item, ...]:
+    while items and items[-1] == FULL:
+        items = items[:-1]
+    return tuple(items)
+
+
+def _only_new_axes(x: Apply) -> bool:
+    return all(item == FULL or isinstance(item, NewAxis) for item in x.parameters(Subscripts).index)
+
+
+@rule(index)
+def index_of_elementwise(node: Apply) -> Expr | None:
+    """(x[:, None]*y)[:, 1:] is x[:, None]*y[1:], and (concatenate((x, y))**2)[:n] is x**2.
+
+    Only where that leaves less to do: of a product that broadcasts, and of what is computed from arrays put together.
+    """
+    (x,) = node.operands
+    items = node.parameters(Subscripts).index
+    if not isinstance(x, Apply) or not x.op.elementwise or any(isinstance(item, NewAxis) for item in items):
+        return None
+    spreads = x.op is mul and all(operand.shape != x.shape for operand in x.operands)
+    if not spreads and not _is_put_together(x):
+        return None
+    parts = tuple(_part_of_factor(operand, x, items) if operand.ndim else operand for operand in x.operands)
+    return fit(x.op.make(parts, x.params), node.shape)
+
+
+def _is_put_together(x: Apply) -> bool:
+    """Are all arrays that x is computed from, entry by entry, joined from others?"""
+    waiting: list[Expr] = [x]
+    found = False
+    for _ in range(LONGEST_ELEMENTWISE):
+        if not waiting:
+            return found
+        top = waiting.pop()
+        if not top.ndim:
+            continue
+        if is_op(top, concatenate, stack, hstack, vstack, block):
+            found = True
+        elif isinstance(top, Apply) and top.op.elementwise:
+            waiting.extend(top.operands)
+        else:
+            return False
+    return False
+
+
+def _part_of_factor(operand: Expr, product: Expr, items: Index) -> Expr:
+    """Return the part of a factor that a part of the product needs; axes that are repeated stay as they are."""
+    lead = product.ndim - operand.ndim
+    full = (*items, *[FULL] * (product.ndim - len(items)))
+    own: list[Item] = []
+    for axis, item in enumerate(full[lead:]):
+        repeated = operand.shape[axis] == 1 and product.shape[lead + axis] != 1
+        own.append(item if not repeated else Pick(0) if isinstance(item, Pick) else FULL)
+    return index(operand, tuple(own))
 
 
 @rule(diagonal)

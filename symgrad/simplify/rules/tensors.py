@@ -9,12 +9,13 @@ from symgrad.ops.arithmetic import add, div, mul, neg, sub
 from symgrad.ops.broadcasting import broadcast_to, sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import matmul, trace
+from symgrad.ops.einsum import einsum
 from symgrad.ops.shaping import diag, diag_embed, diagonal, index, reshape, transpose
 from symgrad.simplify.contraction import read, without_identities, write
 from symgrad.simplify.engine import rule
 from symgrad.simplify.shapes import fit
 
-_PRODUCTS = (mul, matmul, transpose, index, reshape, sum, diagonal, trace, diag_embed, broadcast_to)
+_PRODUCTS = (mul, matmul, einsum, transpose, index, reshape, sum, diagonal, trace, diag_embed, broadcast_to)
 MOST_STEPS = 64  # when looking for an identity inside of a product
 
 
@@ -24,6 +25,19 @@ def identity_in_tensor(node: Apply) -> Expr | None:
     if max(node.ndim, *(x.ndim for x in node.operands)) < 3 or not _holds_identity(node):
         return None
     return without_identities(node)
+
+
+@rule(einsum)
+def einsum_in_matrices(node: Apply) -> Expr | None:
+    """einsum("ij,jk->ik", A, B) is A @ B: products of matrices, where they do with no more axes than the result has."""
+    contraction = read(node)
+    if contraction is None or any(factor.tensor.ndim > 2 for factor in contraction.factors):
+        return None
+    result = without_identities(node)
+    if result is None:
+        result = write(contraction, node.shape)
+    most = max(2, node.ndim)
+    return result if all(x.ndim <= most for x in postorder(result, stop=node.operands)) else None
 
 
 @rule(transpose, index, sum, matmul)
