@@ -221,7 +221,7 @@ def test_the_readmes_python_runs(capsys):
     [
         (
             [],
-            "df/dX = A[:, None, :, None]*eye(k)[:, None]",
+            'df/dX = einsum("ik,jl->ijkl", A, eye(k))',
             "layout default: the axes of the output, then those of the input",
         ),
         (["--layout", "vec"], "df/dX = kron(eye(k), A)    shape (k*m, k*n)", "layout vec: vec(output) by vec(input)"),
