@@ -33,6 +33,7 @@ from symgrad.core.properties import (
     properties_text,
 )
 from symgrad.core.shapes import apply_signature, broadcast
+from symgrad.core.traits import Kink, Trait
 from symgrad.errors import InvalidValueError, OperandError, UnknownNameError
 
 P = TypeVar("P")
@@ -370,37 +371,6 @@ class NotDifferentiable:
 Derivative: TypeAlias = Partials | Transposed | Structured | Via | Flat | NotDifferentiable
 
 
-@dataclass(frozen=True, slots=True)
-class Kink:
-    """Where an op has no derivative (`where`, for people), and what is returned there (`convention`)."""
-
-    where: str
-    convention: str
-
-
-@dataclass(frozen=True, slots=True)
-class Odd:
-    """f(-x) = -f(x)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Even:
-    """f(-x) = f(x)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commutative:
-    """f(a, b) = f(b, a)."""
-
-
-@dataclass(frozen=True, slots=True)
-class InverseOf:
-    """f(g(x)) = x for all real x in the domain of g, where g is the named op."""
-
-    name: str
-
-
-Trait: TypeAlias = Odd | Even | Commutative | InverseOf
 Prepare: TypeAlias = Callable[[tuple[Expr, ...], Mapping[str, Any]], object]
 Signature: TypeAlias = Callable[[Mapping[str, Any], int], str]  # of given parameters and a number of operands
 EqualSizes: TypeAlias = Callable[[Sequence[Shape], Mapping[str, Any]], Iterable[tuple[Size, Size]]]

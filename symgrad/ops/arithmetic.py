@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from symgrad.core.expr import Commutative, Expr, Literal, Odd, Partials
+from symgrad.core.expr import Expr, Literal, Partials
 from symgrad.core.notation import ADDITIVE, MULTIPLICATIVE, SIGN, Infix, Prefix
 from symgrad.core.numeric import Instruction
+from symgrad.core.traits import Commutative, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import of_difference, of_negative, of_product, of_quotient, of_sum
 

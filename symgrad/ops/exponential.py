@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, Interval
-from symgrad.core.expr import Apply, Expr, InverseOf, Kink, Partials
+from symgrad.core.expr import Apply, Expr, Partials
 from symgrad.core.numeric import Instruction, Libm
+from symgrad.core.traits import InverseOf, Kink
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN, of_root
 from symgrad.ops.piecewise import absolute, maximum, where

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from symgrad.core.expr import Even, Expr, Odd, Partials
+from symgrad.core.expr import Expr, Partials
 from symgrad.core.numeric import Libm
+from symgrad.core.traits import Even, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN
 

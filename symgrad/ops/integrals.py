@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from symgrad.core.domain import POSITIVE, Interval
-from symgrad.core.expr import Apply, Expr, Kink, Literal, Odd, Partials
+from symgrad.core.expr import Apply, Expr, Literal, Partials
+from symgrad.core.traits import Kink, Odd
 from symgrad.ops.bridge import bridged
 from symgrad.ops.exponential import exp, log
 from symgrad.ops.hyperbolic import sinh

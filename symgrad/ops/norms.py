@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from symgrad.core.domain import REALS, Interval
-from symgrad.core.expr import Apply, Expr, Kink, Structured
+from symgrad.core.expr import Apply, Expr, Structured
+from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.define import array_op
 from symgrad.ops.exponential import log

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.core.expr import Apply, Commutative, Even, Expr, Flat, Kink, Literal, Odd, OpDef, Partials, Structured
+from symgrad.core.expr import Apply, Expr, Flat, Literal, OpDef, Partials, Structured
 from symgrad.core.notation import COMPARISON, Infix
 from symgrad.core.numeric import Instruction
+from symgrad.core.traits import Commutative, Even, Kink, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import NONNEGATIVE_RESULT, SAME_SIGN, of_absolute, of_choice, of_larger, of_smaller
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Domain
-from symgrad.core.expr import Apply, Commutative, Expr, Kink, Literal, Partials
+from symgrad.core.expr import Apply, Expr, Literal, Partials
 from symgrad.core.notation import POWER, Infix
 from symgrad.core.numeric import IntegerPower, Libm, Scalar
 from symgrad.core.properties import NONE, Properties, Property
+from symgrad.core.traits import Commutative, Kink
 from symgrad.ops.define import elementwise
 from symgrad.ops.exponential import log
 from symgrad.ops.infer import NONNEGATIVE_RESULT

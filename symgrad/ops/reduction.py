@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from symgrad.core.dims import Size, element_count
-from symgrad.core.expr import Apply, Expr, Kink, OpDef, Parameter, ParameterKind, Structured, Via
+from symgrad.core.expr import Apply, Expr, OpDef, Parameter, ParameterKind, Structured, Via
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.numeric import ArrayKernel, Instruction, Reduce
 from symgrad.core.properties import NONE, Properties, Property
+from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import (
     REDUCTION_PARAMETERS,
     Axes,

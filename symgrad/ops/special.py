@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.core.domain import POSITIVE, REALS, Interval
-from symgrad.core.expr import Apply, Commutative, Expr, InverseOf, Kink, Literal, Odd, Partials
+from symgrad.core.expr import Apply, Expr, Literal, Partials
 from symgrad.core.numeric import Libm
+from symgrad.core.traits import Commutative, InverseOf, Kink, Odd
 from symgrad.errors import OperandError
 from symgrad.ops import constants
 from symgrad.ops.bridge import NoKernel, NoPartial, bridged

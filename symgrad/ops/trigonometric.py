@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from symgrad.core.domain import Interval
-from symgrad.core.expr import Even, Expr, Kink, Odd, Partials
+from symgrad.core.expr import Expr, Partials
 from symgrad.core.numeric import Libm
+from symgrad.core.traits import Even, Kink, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.exponential import sqrt
 

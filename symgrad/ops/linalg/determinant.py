@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Flat, Kink, Structured
+from symgrad.core.expr import Apply, Expr, Flat, Structured
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
 from symgrad.core.properties import Properties, Property
+from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import trace
 from symgrad.ops.define import array_op

@@ -16,11 +16,12 @@ import numpy as np
 
 from symgrad.core.dims import Shape
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Kink, NotDifferentiable, OpDef, Structured
+from symgrad.core.expr import Apply, Expr, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import FULL, Cut, Pick
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
 from symgrad.core.properties import NONE, Properties, Property
+from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.constants import eye
 from symgrad.ops.contraction import as_column, as_row

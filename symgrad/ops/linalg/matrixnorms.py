@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from symgrad.core.expr import Apply, Expr, Kink, Structured
+from symgrad.core.expr import Apply, Expr, Structured
 from symgrad.core.indexing import FULL, Pick
+from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import outer
 from symgrad.ops.define import array_op

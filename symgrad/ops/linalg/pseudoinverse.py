@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Kink, Structured
+from symgrad.core.expr import Apply, Expr, Structured
 from symgrad.core.numeric import Routine
+from symgrad.core.traits import Kink
 from symgrad.ops.define import array_op
 from symgrad.ops.linalg.inverse import inv_mp
 from symgrad.ops.linalg.singular import is_wide

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from symgrad.core.dims import Shape
-from symgrad.core.expr import Apply, Expr, Kink, NotDifferentiable, OpDef, Structured
+from symgrad.core.expr import Apply, Expr, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import Cut
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
+from symgrad.core.traits import Kink
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
 from symgrad.ops.linalg.cholesky import lower_half

@@ -14,10 +14,11 @@ import numpy as np
 
 from symgrad.core.dims import Dim, Shape
 from symgrad.core.domain import MatrixDomain
-from symgrad.core.expr import Apply, Expr, Kink, NotDifferentiable, OpDef, Structured
+from symgrad.core.expr import Apply, Expr, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import FULL, Cut, Item, Pick
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
+from symgrad.core.traits import Kink
 from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import as_column, as_row

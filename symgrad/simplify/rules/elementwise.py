@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from symgrad.core.expr import Apply, Even, Expr, InverseOf, Literal, Odd, lookup
+from symgrad.core.expr import Apply, Expr, Literal, lookup
 from symgrad.core.shapes import broadcast
+from symgrad.core.traits import Even, InverseOf, Odd
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
 from symgrad.ops.constants import e
 from symgrad.ops.exponential import exp, log, sqrt
