@@ -68,6 +68,7 @@ _LETTERS: Mapping[str, str] = {
     "Omega": "Ω",
     "infty": "∞",
     "ell": "ℓ",
+    "to": "→",
 }
 _FUNCTIONS = (
     "sin",

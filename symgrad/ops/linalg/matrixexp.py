@@ -21,6 +21,7 @@ from symgrad.ops.define import array_op
 from symgrad.ops.reduction import first
 from symgrad.ops.shaping import Sizes, scatter, swap
 
+LARGEST_NORM = 2_000  # of what is computed to many digits: entries between exp(-norm) and exp(norm) stand in one scale
 SCIPY_EXPM = Foreign("scipy.linalg", "expm")
 
 
@@ -56,12 +57,17 @@ def largest_sum(x: np.ndarray) -> float:
 
 
 def series_mp(a: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return expm(A) and its derivative along E: Taylor's series of a pair after scaling, then squaring of the pair."""
+    """Return expm(A) and its derivative along E: Taylor's series of a pair after scaling, then squaring of the pair.
+
+    OverflowError for a norm beyond the largest.
+    """
     import mpmath
 
     norm, scale = largest_sum(a), frexp(largest_sum(e))[1]
+    if not norm <= LARGEST_NORM:
+        raise OverflowError(f"expm of a matrix with a norm above {LARGEST_NORM} is not computed to many digits")
     halvings = max(0, frexp(norm)[1] + 8)
-    bits = mpmath.mp.prec + 64 + 2 * halvings + min(int(3 * norm), 10_000)  # an entry may be as small as exp(-norm)
+    bits = mpmath.mp.prec + 64 + 2 * halvings + int(3 * norm)  # an entry may be as small as exp(-norm)
     x, y = fixed_point(a, bits - halvings), fixed_point(e, bits - halvings - scale)
     identity = np.array([[int(i == j) << bits for j in range(a.shape[-1])] for i in range(a.shape[-1])], dtype=object)
     term, slope = identity.reshape(a.shape[-2:]), 0 * y

@@ -62,6 +62,12 @@ def test_fifty_digits_agree_with_mpmath(scale):
             assert abs(one - other) <= mpmath.mpf(10) ** -47 * abs(wanted).max()
 
 
+@pytest.mark.parametrize("entry", [3000.0, 1e300, np.inf, np.nan])
+def test_matrices_of_huge_norm_have_no_fifty_digits(entry):
+    with pytest.raises(OverflowError, match="norm above"):
+        evaluate_mp([sg.parse("expm(A)")], {"A": np.full((2, 2), entry)}, 50, {"n": 2})
+
+
 def test_gradients():
     assert str(sg.grad("sum(expm(A)*W)", "A")) == "expm_frechet(A.T, W)"
     assert str(sg.grad("trace(expm(A))", "A")) == "expm(A.T)"
