@@ -150,7 +150,7 @@ def test_every_layout_of_a_hessian_is_that_of_the_jacobian_of_the_gradient(text:
         ("f(X[m,n]) = sum(X**3)", "6*diag(vec(X))"),
         (
             "det(X)",
-            "det(X)*outer(vec(inv(X).T), vec(inv(X).T)) - det(X)*commutation(n, n) @ kron(inv(X).T, inv(X))",
+            "det(X)*(outer(vec(inv(X).T), vec(inv(X).T)) - commutation(n, n) @ kron(inv(X).T, inv(X)))",
         ),
     ],
 )

@@ -7,8 +7,8 @@ from functools import reduce
 from operator import matmul as product
 
 from symgrad.core.expr import Apply, Expr
+from symgrad.core.properties import Property
 from symgrad.ops.arithmetic import ONE, div, mul, neg
-from symgrad.ops.broadcasting import sum
 from symgrad.ops.constants import eye, size
 from symgrad.ops.contraction import matmul
 from symgrad.ops.exponential import log
@@ -17,8 +17,7 @@ from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.linalg.matrixpower import Exponent, matrix_power
 from symgrad.ops.linalg.products import kron
 from symgrad.ops.piecewise import absolute
-from symgrad.ops.reduction import prod
-from symgrad.ops.shaping import diag, swap, transpose
+from symgrad.ops.shaping import swap, transpose
 from symgrad.simplify.engine import rule
 from symgrad.simplify.normal import Product, build_product, factorise
 from symgrad.simplify.shapes import is_op
@@ -48,8 +47,6 @@ def determinant_of_form(node: Apply) -> Expr | None:
     if x.op is matrix_power:
         k = x.parameters(Exponent).k
         return k * op(x.operands[0]) if logarithmic else op(x.operands[0]) ** k
-    if x.op is diag:
-        return sum(log(absolute(x.operands[0]))) if logarithmic else prod(x.operands[0])
     return None
 
 
@@ -65,9 +62,9 @@ def logdet_of_kron(node: Apply) -> Expr | None:
 
 @rule(log)
 def log_of_determinant(node: Apply) -> Expr | None:
-    """log(abs(det(A))) is logdet(A), where the determinant may overflow."""
+    """log(abs(det(A))) is logdet(A), where the determinant may overflow; so is log(det(A)) where it is positive."""
     (x,) = node.operands
-    inner = x.operands[0] if is_op(x, absolute) else None
+    inner = x.operands[0] if is_op(x, absolute) else x if Property.POSITIVE in x.properties else None
     return logdet(inner.operands[0]) if inner is not None and is_op(inner, det) else None
 
 
@@ -84,20 +81,6 @@ def inverse_of_scaled(node: Apply) -> Expr | None:
         return None
     bare = build_product(Product(1, {x: e for x, e in parts.powers.items() if x.ndim}), a.shape)
     return node.op.make((bare, *node.operands[1:]), node.params) / number
-
-
-@rule(inv)
-def inverse_of_diagonal(node: Apply) -> Expr | None:
-    """inv(diag(v)) is diag(1/v)."""
-    (x,) = node.operands
-    return diag(1 / x.operands[0]) if is_op(x, diag) else None
-
-
-@rule(solve)
-def solve_diagonal(node: Apply) -> Expr | None:
-    """solve(diag(v), b) is b/v for a vector b."""
-    a, b = node.operands
-    return b / a.operands[0] if is_op(a, diag) and b.ndim == 1 else None
 
 
 @rule(matmul)

@@ -13,7 +13,6 @@ from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye, ones
 from symgrad.ops.contraction import as_column, matmul, outer, trace
 from symgrad.ops.linalg.cholesky import cholesky_solve
-from symgrad.ops.linalg.eigen import eigenvectors
 from symgrad.ops.linalg.inverse import inv, solve
 from symgrad.ops.linalg.matrixexp import expm, expm_frechet
 from symgrad.ops.linalg.products import kron
@@ -257,16 +256,6 @@ def trace_of_structured_sum(node: Apply) -> Expr | None:
     if all(_structured(term, matrix.shape) is None for term in terms):
         return None
     return reduce(plus, [sum(diagonal(fit(build_sum([term], matrix.shape), matrix.shape))) for term in terms])
-
-
-@rule(matmul)
-def orthogonal_cancels(node: Apply) -> Expr | None:
-    """V @ V.T is the identity for the matrix V of eigenvectors of a symmetric matrix."""
-    left, right = node.operands
-    if node.ndim != 2 or swap(left) is not right:
-        return None
-    inner = left.operands[0] if is_op(left, transpose) else left
-    return eye(node.shape[0]) if is_op(inner, eigenvectors) else None
 
 
 @rule(diagonal)
