@@ -76,11 +76,11 @@ def verdict_of(findings: Sequence[Finding]) -> Verdict:
     return max((each.verdict for each in findings), key=_SEVERITY.index, default=Verdict.RIGHT)
 
 
-def check(case: Case) -> list[Finding]:
-    """Derive everything that can be derived of a formula and check it at its point."""
+def check(case: Case, hessian: bool = True) -> list[Finding]:
+    """Derive everything that can be derived of a formula and check it at its point; `hessian`: to second order."""
     findings: list[Finding] = []
     try:
-        for claim in _claims(case):
+        for claim in _claims(case, hessian):
             findings.append(claim)
     except SymgradError as error:
         findings.append(Finding("derivation", Verdict.REFUSED, detail=f"{error.kind}: {error.message}"))
@@ -105,7 +105,7 @@ def check_kernel(case: Case) -> list[Finding]:
         return [Finding("kernel", Verdict.CRASHED, detail=f"{type(error).__name__}: {error}")]
 
 
-def _claims(case: Case) -> Iterator[Finding]:
+def _claims(case: Case, hessian: bool = True) -> Iterator[Finding]:
     formula = case.formula
     inputs = list(formula.inputs.values())
     with _time_limit(SECONDS_TO_DERIVE):
@@ -123,7 +123,7 @@ def _claims(case: Case) -> Iterator[Finding]:
     checker.evaluate([each for _, *pair in equations for each in pair] + list(first.values()))
     yield from checker.slopes("d", [formula], [[first[x.name]] for x in inputs], inputs)
     yield from checker.equations(equations)
-    if not formula.shape:
+    if hessian and not formula.shape:
         yield from _second_order(checker, formula, inputs, tangents, list(first.values()))
 
 
@@ -164,8 +164,8 @@ def _trailing(x: Expr, count: int) -> Expr:
 
 def _pulled(jacobian: Expr, cotangent: Input) -> Expr:
     rank = cotangent.ndim
-    weights = cotangent[(*(slice(None),) * rank, *(None,) * (jacobian.ndim - rank))] if jacobian.ndim > rank else cotangent
-    product = weights * jacobian
+    places = (*(slice(None),) * rank, *(None,) * (jacobian.ndim - rank))
+    product = (cotangent[places] if jacobian.ndim > rank else cotangent) * jacobian
     return sg.sum(product, axis=tuple(range(rank))) if rank else product
 
 
@@ -299,8 +299,9 @@ class _Checker:
             return Finding(claim, Verdict.UNDECIDED, detail=str(reason) or "too slow at 50 digits")
         ratios = [float(e / b) for e, b in zip(np.ravel(error), np.ravel(bound), strict=True)]
         worst = int(np.argmax(ratios))
-        verdict = Verdict.RIGHT if ratios[worst] <= 1 else Verdict.WRONG
-        return Finding(claim, verdict, ratios[worst], "" if verdict is Verdict.RIGHT else f"entry {worst}: {numbers}", True)
+        if ratios[worst] <= 1:
+            return Finding(claim, Verdict.RIGHT, ratios[worst], digits=True)
+        return Finding(claim, Verdict.WRONG, ratios[worst], f"entry {worst}: {numbers}", digits=True)
 
     def _affordable(self, exprs: Sequence[Expr]) -> None:
         if self._operations(exprs) > MOST_PRECISE_OPERATIONS:
@@ -337,9 +338,11 @@ class _Checker:
 
             middle = at(mpmath.mpf(0))
             near, far = ((at(h) - 2 * middle + at(-h)) / h**2 for h in (STEP, 2 * STEP))
+            if not (np.isfinite(value) and np.isfinite(allowed)):
+                raise NotPreciseError("rounding hides the curvature")
             noise = abs(middle) * mpmath.mpf(10) ** (5 - precise.MORE_DIGITS) / STEP**2
             bound = 10 * abs(near - far) + noise + to_mp(allowed)
-            if not np.isfinite(value) or bound > COARSEST * abs(near):
+            if bound > COARSEST * abs(near):
                 raise NotPreciseError("rounding hides the curvature")
         return self._compare(to_mp(value), near, near, bound)
 
@@ -348,9 +351,9 @@ class _Checker:
     ) -> tuple[np.ndarray, np.ndarray, str]:
         """Return errors, bounds and the two numbers of the worst entry."""
         with mpmath.workdps(precise.MORE_DIGITS):
-            found, low, high = (np.atleast_1d(x).ravel() for x in (found, np.minimum(low, high), np.maximum(low, high)))
+            found, low, high = (np.atleast_1d(x).ravel() for x in (found, low, high))
             zero = mpmath.mpf(0)
-            error = np.array([max(l - f, f - h, zero) for f, l, h in zip(found, low, high, strict=True)], object)
+            error = np.array([max(b - a, a - c, zero) for a, b, c in zip(found, low, high, strict=True)], object)
             scale = max([abs(x) for x in (*low, *high)], default=zero)
             bound = np.atleast_1d(uncertainty).ravel() + TOLERANCE * (scale + mpmath.mpf(10) ** -20)
             worst = int(np.argmax([float(e / b) for e, b in zip(error, bound, strict=True)]))

@@ -130,9 +130,7 @@ def _shares(node: Apply, cotangent: Expr, active: set[Expr], batch: int) -> list
     return [(operand, share) for operand, share in shares if share is not ZERO]
 
 
-def own_terms(
-    node: Apply, form: Callable[[Apply], Expr], others: Sequence[Expr]
-) -> tuple[Expr, dict[Expr, Expr]]:
+def own_terms(node: Apply, form: Callable[[Apply], Expr], others: Sequence[Expr]) -> tuple[Expr, dict[Expr, Expr]]:
     """Return the equal expression of a node, and what stands for each operand in it: mostly the operand itself.
 
     But building an expression may look through the operands: (-A) @ B is built as -(A @ B), and a sweep that ends at
