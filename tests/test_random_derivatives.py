@@ -1,6 +1,7 @@
 """Derivatives of 500 random matrix formulas, Hessians of some, and a few kernels.
 
-`benchmarks/random_derivatives.py` runs as many as one likes, all of them to second order. The formulas are those of fixed seeds. A failure names the seed: `derivative_checks.check(formulas.case(seed))`.
+`benchmarks/random_derivatives.py` runs as many as one likes, all of them to second order.
+The formulas are those of fixed seeds. A failure names the seed: `derivative_checks.check(formulas.case(seed))`.
 """
 
 from __future__ import annotations
