@@ -144,7 +144,7 @@ def own_terms(node: Apply, form: Callable[[Apply], Expr], others: Sequence[Expr]
     prefix = "operand"
     while any(name.startswith(prefix) for name in taken):
         prefix += "_"
-    stand_ins = {
+    stand_ins: dict[Expr, Expr] = {
         x: x if isinstance(x, Literal) else Input(f"{prefix}{position}", x.shape) for position, x in enumerate(operands)
     }
     opaque = Apply(node.op, tuple(stand_ins[operand] for operand in node.operands), node.params)
