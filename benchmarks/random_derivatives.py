@@ -45,7 +45,7 @@ class Tally:
         right = [each.ratio for each in findings if each.verdict is Verdict.RIGHT]
         self.worst = max(self.worst, (max(right, default=0.0), seed))
         self.reasons.update(each.detail for each in findings if each.verdict is Verdict.REFUSED)
-        if verdict in BAD or verdict is Verdict.UNDECIDED:
+        if verdict is not Verdict.RIGHT:
             print(describe(seed, case, findings), flush=True)
 
     def report(self, seconds: float) -> None:

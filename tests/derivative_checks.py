@@ -22,9 +22,9 @@ import numpy as np
 from formulas import Case
 
 import symgrad as sg
-from symgrad.backends.reference import evaluate_reference
+from symgrad.backends.reference import call_reference, evaluate_reference
 from symgrad.core.dims import Shape
-from symgrad.core.expr import Expr, Input, postorder
+from symgrad.core.expr import Apply, Expr, Input, postorder
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.simplify import simplify
 from symgrad.verification import precise, rounding
@@ -42,6 +42,7 @@ KERNEL_ALLOWANCE = 4.0  # a kernel computes an equal expression in another order
 CHEAP = 1_000  # operations of a formula whose second differences are always taken at 65 digits
 SECONDS_TO_DERIVE = 20.0
 SECONDS_OF_DIGITS = 10.0
+SINGULAR = 1e11  # formulas are drawn so that nothing on the way to a derivative is near it, but 1/gap of equal values
 STEP = mpmath.mpf(10) ** -14  # of a second difference at 65 digits
 
 
@@ -76,11 +77,11 @@ def verdict_of(findings: Sequence[Finding]) -> Verdict:
     return max((each.verdict for each in findings), key=_SEVERITY.index, default=Verdict.RIGHT)
 
 
-def check(case: Case) -> list[Finding]:
-    """Derive everything that can be derived of a formula and check it at its point."""
+def check(case: Case, hessian: bool = True) -> list[Finding]:
+    """Derive everything that can be derived of a formula and check it at its point; `hessian`: to second order."""
     findings: list[Finding] = []
     try:
-        for claim in _claims(case):
+        for claim in _claims(case, hessian):
             findings.append(claim)
     except SymgradError as error:
         findings.append(Finding("derivation", Verdict.REFUSED, detail=f"{error.kind}: {error.message}"))
@@ -105,7 +106,7 @@ def check_kernel(case: Case) -> list[Finding]:
         return [Finding("kernel", Verdict.CRASHED, detail=f"{type(error).__name__}: {error}")]
 
 
-def _claims(case: Case) -> Iterator[Finding]:
+def _claims(case: Case, hessian: bool = True) -> Iterator[Finding]:
     formula = case.formula
     inputs = list(formula.inputs.values())
     with _time_limit(SECONDS_TO_DERIVE):
@@ -123,7 +124,7 @@ def _claims(case: Case) -> Iterator[Finding]:
     checker.evaluate([each for _, *pair in equations for each in pair] + list(first.values()))
     yield from checker.slopes("d", [formula], [[first[x.name]] for x in inputs], inputs)
     yield from checker.equations(equations)
-    if not formula.shape:
+    if hessian and not formula.shape:
         yield from _second_order(checker, formula, inputs, tangents, list(first.values()))
 
 
@@ -164,10 +165,8 @@ def _trailing(x: Expr, count: int) -> Expr:
 
 def _pulled(jacobian: Expr, cotangent: Input) -> Expr:
     rank = cotangent.ndim
-    weights = (
-        cotangent[(*(slice(None),) * rank, *(None,) * (jacobian.ndim - rank))] if jacobian.ndim > rank else cotangent
-    )
-    product = weights * jacobian
+    places = (*(slice(None),) * rank, *(None,) * (jacobian.ndim - rank))
+    product = (cotangent[places] if jacobian.ndim > rank else cotangent) * jacobian
     return sg.sum(product, axis=tuple(range(rank))) if rank else product
 
 
@@ -218,7 +217,9 @@ class _Checker:
             else:
                 (a, rounding_a), (b, rounding_b) = self.known[found], self.known[wanted]
                 decided = _judge(claim, np.abs(a - b), rounding_a + rounding_b, b)
-                yield decided or self._precisely(claim, partial(self._equation_in_digits, found, wanted))
+                yield decided or self._precisely(
+                    claim, [found, wanted], partial(self._equation_in_digits, found, wanted)
+                )
 
     def kernel(self, claim: str, found: np.ndarray, wanted: Expr) -> Finding:
         """Check an array that a kernel computed."""
@@ -275,7 +276,7 @@ class _Checker:
             bound = table.uncertainty + allowed.reshape(-1, along.size) @ np.abs(along) + floor
             error = np.maximum(np.maximum(table.low - predicted, predicted - table.high), 0.0)
         decided = _judge(claim, error, bound, size)
-        return decided or self._precisely(claim, partial(self._slope_in_digits, output, derivative, x))
+        return decided or self._precisely(claim, [derivative], partial(self._slope_in_digits, output, derivative, x))
 
     def curvature(self, formula: Expr, inputs: Sequence[Input], curvature: Expr) -> Finding:
         """Check the second derivative along a direction against second differences of the formula at 65 digits.
@@ -285,7 +286,9 @@ class _Checker:
         skipped = Finding("curvature", Verdict.RIGHT)
         if self._operations([formula]) > CHEAP:
             return skipped
-        found = self._precisely("curvature", lambda: self._curvature_in_digits(formula, inputs, curvature))
+        found = self._precisely(
+            "curvature", [curvature], partial(self._curvature_in_digits, formula, inputs, curvature)
+        )
         return skipped if found.verdict is Verdict.UNDECIDED else found
 
     def _operations(self, exprs: Sequence[Expr]) -> int:
@@ -293,7 +296,9 @@ class _Checker:
 
     # --- at 50 digits
 
-    def _precisely(self, claim: str, decide: Callable[[], tuple[np.ndarray, np.ndarray, str]]) -> Finding:
+    def _precisely(
+        self, claim: str, exprs: Sequence[Expr], decide: Callable[[], tuple[np.ndarray, np.ndarray, str]]
+    ) -> Finding:
         try:
             with _time_limit(SECONDS_OF_DIGITS):
                 error, bound, numbers = decide()
@@ -301,10 +306,27 @@ class _Checker:
             return Finding(claim, Verdict.UNDECIDED, detail=str(reason) or "too slow at 50 digits")
         ratios = [float(e / b) for e, b in zip(np.ravel(error), np.ravel(bound), strict=True)]
         worst = int(np.argmax(ratios))
-        verdict = Verdict.RIGHT if ratios[worst] <= 1 else Verdict.WRONG
-        return Finding(
-            claim, verdict, ratios[worst], "" if verdict is Verdict.RIGHT else f"entry {worst}: {numbers}", True
-        )
+        if ratios[worst] <= 1:
+            return Finding(claim, Verdict.RIGHT, ratios[worst], digits=True)
+        detail = f"entry {worst}: {numbers}"
+        largest = self._largest_result(exprs)
+        if largest > SINGULAR:
+            return Finding(
+                claim, Verdict.UNDECIDED, detail=f"at a singularity, with {largest:.0e} on the way; {detail}"
+            )
+        return Finding(claim, Verdict.WRONG, ratios[worst], detail, digits=True)
+
+    def _largest_result(self, exprs: Sequence[Expr]) -> float:
+        """Return the largest number on the way to the values: 1/0 but for rounding where eigenvalues are equal."""
+        found = [0.0]
+
+        def watched(node: Apply, sizes: Mapping[str, int], operands: list[np.ndarray]) -> np.ndarray:
+            result = call_reference(node, sizes, operands)
+            found.append(float(np.max(np.abs(result), initial=0.0, where=~np.isnan(result))))
+            return result
+
+        evaluate_reference(exprs, self.values, call=watched, sizes=self.case.sizes)
+        return max(found)
 
     def _affordable(self, exprs: Sequence[Expr]) -> None:
         if self._operations(exprs) > MOST_PRECISE_OPERATIONS:
@@ -341,9 +363,11 @@ class _Checker:
 
             middle = at(mpmath.mpf(0))
             near, far = ((at(h) - 2 * middle + at(-h)) / h**2 for h in (STEP, 2 * STEP))
+            if not (np.isfinite(value) and np.isfinite(allowed)):
+                raise NotPreciseError("rounding hides the curvature")
             noise = abs(middle) * mpmath.mpf(10) ** (5 - precise.MORE_DIGITS) / STEP**2
             bound = 10 * abs(near - far) + noise + to_mp(allowed)
-            if not np.isfinite(value) or bound > COARSEST * abs(near):
+            if bound > COARSEST * abs(near):
                 raise NotPreciseError("rounding hides the curvature")
         return self._compare(to_mp(value), near, near, bound)
 
@@ -352,9 +376,9 @@ class _Checker:
     ) -> tuple[np.ndarray, np.ndarray, str]:
         """Return errors, bounds and the two numbers of the worst entry."""
         with mpmath.workdps(precise.MORE_DIGITS):
-            found, low, high = (np.atleast_1d(x).ravel() for x in (found, np.minimum(low, high), np.maximum(low, high)))
+            found, low, high = (np.atleast_1d(x).ravel() for x in (found, low, high))
             zero = mpmath.mpf(0)
-            error = np.array([max(l - f, f - h, zero) for f, l, h in zip(found, low, high, strict=True)], object)
+            error = np.array([max(b - a, a - c, zero) for a, b, c in zip(found, low, high, strict=True)], object)
             scale = max([abs(x) for x in (*low, *high)], default=zero)
             bound = np.atleast_1d(uncertainty).ravel() + TOLERANCE * (scale + mpmath.mpf(10) ** -20)
             worst = int(np.argmax([float(e / b) for e, b in zip(error, bound, strict=True)]))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from strategies import CONDITION, LARGEST_RANK, OPS, choices, constant_operands, into, k, m, n, special
 
 import symgrad as sg
+from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import element_count, evaluate
 from symgrad.core.domain import Domain, MatrixDomain
 from symgrad.core.expr import REQUIRED, Apply, Expr, Flat, Input, Literal, OpDef, postorder
@@ -107,7 +108,10 @@ def at_a_point(formula: Expr, seed: int) -> Case | None:
         values = {name: _drawn(x, rng) for name, x in sorted(formula.inputs.items())}
         try:
             if not violations(formula, values, MARGIN, LARGEST_VALUE):
+                evaluate_reference([formula], values)  # a comparison hides that what is compared has no value
                 return Case(formula, values, SIZES)
+        except np.linalg.LinAlgError:
+            continue
         except SymgradError:  # an axis is too short for a slice, or a size is that of no input
             return None
     return None
@@ -128,6 +132,11 @@ _STEPS = [op for op in OPS if op.elementwise and isinstance(op.derivative, Flat)
 _ARRAY = [op for op in OPS if not op.elementwise]
 _MATRIX = [op for op in _ARRAY if op.signature]
 _OPERATORS = [op for op in OPS if isinstance(op.notation, Infix) and not isinstance(op.derivative, Flat)]
+_BINARY = [
+    op
+    for op in (*_OPERATORS, *_OPERATORS, *_PLAIN, *_MATRIX)
+    if len(op.operand_names) == 2 and not constant_operands(op)
+]
 FAMILIES = (*(_MATRIX,) * 7, *(_ARRAY,) * 6, *(_OPERATORS,) * 5, *(_PLAIN,) * 4, _SPECIAL, _STEPS)
 
 
@@ -216,13 +225,8 @@ def _moved(x: Expr, domain: Domain, op: OpDef, choose: Choose) -> Expr:
 
 def _joined(first: Expr, second: Expr, choose: Choose) -> Expr:
     """Return a node of both: of a binary op if one takes them as they are, else of two numbers made of them."""
-    binary = [
-        op
-        for op in (*_OPERATORS, *_OPERATORS, *_PLAIN, *_MATRIX)
-        if len(op.operand_names) == 2 and not constant_operands(op)
-    ]
     for _ in range(ATTEMPTS):
-        node = _applied(choose(binary), [first, second], {}, choose)
+        node = _applied(choose(_BINARY), [first, second], {}, choose)
         if node is not None and _fits(node, LARGEST_ARRAY):
             return node
     return _as_number(first, choose) * _as_number(second, choose)

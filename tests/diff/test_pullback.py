@@ -89,7 +89,7 @@ def test_the_derivative_shares_the_work_of_the_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["f(s, A[n,n]) = matrix_power(s*A, 2)", "f(A[n,n]) = svd(-A)", "f(A[n,n]) = cumprod(-A)"]
+    "text", ["f(s, A[n,n]) = matrix_power(s*A, 2)", "f(A[n,n]) = nuclear_norm(-A)", "f(A[n,n]) = cumprod(-A)"]
 )
 def test_an_op_derived_by_an_equal_expression_sees_all_of_a_scaled_operand(text: str) -> None:
     """(s*A) @ (s*A) is built as s*s*(A @ A), which does not hold the operand s*A any more."""

@@ -281,8 +281,26 @@ def test_rule_fires(name: str, text: str, expected: str) -> None:
         "f(x[n], y[n]) = outer(x, y)",
         "where(c, a, b)",
         "log(sum(x))",
+        "f(T[k,m,n], x[n], y[m]) = T @ x @ y",
+        "f(T[k,n,n], x[n]) = T @ x @ x",
+        "f(T[k,n,n], x[n]) = inv(T) @ x",
     ],
 )
 def test_left_alone(text: str) -> None:
     node = parse(text)
     assert simplify([node]) == [node]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(w[:, None, None, None]*A[:, :, None, None]*transpose(sum(A.T[:, :, None, None]*A[:, :, None]*B[:, None],"
+        " axis=1), axes=(2, 0, 1))[:, None], axis=0)",
+        "sum(A[:, :, None, None]*A.T[:, :, None]*sum(w[:, None, None]*A.T[:, :, None]*B[:, None], axis=0).T[:, None],"
+        " axis=1)",
+    ],
+)
+def test_sums_of_tensors_do_not_go_round_in_circles(text: str) -> None:
+    """Two sums over products of four factors: each order of the sums was rewritten into the other one."""
+    (once,) = simplify([parse(f"f(A[n,n], B[n,n], w[n]) = {text}")])
+    assert simplify([once])[0] is once

@@ -175,7 +175,7 @@ def vector_chain(node: Apply) -> Expr | None:
     left, right = node.operands
     if right.ndim == 1 and left.ndim == 2 and isinstance(left, Apply) and left.op is matmul:
         a, b = left.operands
-        return a @ (b @ right)
+        return a @ (b @ right) if a.ndim == b.ndim == 2 else None  # a stack of matrices by a vector is a matrix too
     if left.ndim == 1 and right.ndim == 2:
         return swap(right) @ left
     return None
@@ -185,7 +185,7 @@ def vector_chain(node: Apply) -> Expr | None:
 def inverse_times_vector(node: Apply) -> Expr | None:
     """inv(A) @ b is solve(A, b), without forming the inverse."""
     left, right = node.operands
-    if right.ndim != 1 or not isinstance(left, Apply):
+    if right.ndim != 1 or left.ndim != 2 or not isinstance(left, Apply):
         return None
     return solve(left.operands[0], right) if left.op is inv else None
 

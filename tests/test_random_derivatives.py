@@ -1,0 +1,38 @@
+"""Derivatives of 500 random matrix formulas, Hessians of some, and a few kernels.
+
+`benchmarks/random_derivatives.py` runs as many as one likes, all of them to second order.
+The formulas are those of fixed seeds. A failure names the seed: `derivative_checks.check(formulas.case(seed))`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from derivative_checks import BAD, Verdict, check, check_kernel, describe, verdict_of
+from formulas import case
+
+GROUPS = 10
+IN_GROUP = 50
+KERNELS = range(5)
+HESSIANS = 5  # of every fifth
+MOST_UNDECIDED = 4  # in a group: repeated singular values and the like, which no digits decide
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_derivatives_agree_with_differences(group: int) -> None:
+    verdicts: Counter[Verdict] = Counter()
+    for seed in range(group * IN_GROUP, (group + 1) * IN_GROUP):
+        drawn = case(seed)
+        findings = check(drawn, hessian=seed % HESSIANS == 0)
+        verdict = verdict_of(findings)
+        verdicts[verdict] += 1
+        assert verdict not in BAD, describe(seed, drawn, findings)
+    assert verdicts[Verdict.UNDECIDED] + verdicts[Verdict.REFUSED] <= MOST_UNDECIDED, verdicts
+
+
+@pytest.mark.parametrize("seed", KERNELS)
+def test_kernels_agree_with_the_interpreter(seed: int) -> None:
+    drawn = case(seed)
+    findings = check_kernel(drawn)
+    assert verdict_of(findings) is Verdict.RIGHT, describe(seed, drawn, findings)
