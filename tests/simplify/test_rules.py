@@ -208,6 +208,7 @@ def test_rule_fires(name: str, text: str, expected: str) -> None:
         "f(x[n], y[n]) = outer(x, y)",
         "where(c, a, b)",
         "log(sum(x))",
+        "f(T[k,m,n], u[n], v[m]) = (T @ u) @ v",
     ],
 )
 def test_left_alone(text: str) -> None:
