@@ -133,6 +133,8 @@ def _expanded_outer(node: Apply) -> Expr | None:
         if not any(term.powers.get(v) == 1 and _array_of(term) is v for term in terms):
             continue
         arrays = [_array_of(term) for term in terms]
+        if any(x.ndim != 1 for x in arrays):
+            continue
         parts = [outer(v, x) if position else outer(x, v) for x in arrays]
         numbers = {base: e for base, e in scale.powers.items() if not base.ndim}
         return build_product(Product(scale.coefficient, numbers), ()) * build_sum(
@@ -159,7 +161,7 @@ def _scaled_factor(node: Apply) -> Expr | None:
         return number * matmul(left, bare)
     if is_op(right, matmul) and left.ndim == 2 and right.operands[0].ndim == 2:
         return matmul(matmul(left, right.operands[0]), right.operands[1])
-    if right.ndim == 2 and isinstance(left, Apply) and left.op is mul:
+    if left.ndim == right.ndim == 2 and isinstance(left, Apply) and left.op is mul:
         return _scaled_columns(left, right)
     return _power(node) if node.ndim == 2 else None
 

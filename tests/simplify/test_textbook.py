@@ -11,6 +11,7 @@ import symgrad as sg
 from symgrad.core.dims import evaluate
 from symgrad.core.expr import Expr
 from symgrad.diff.jacobian import jacobian
+from symgrad.simplify import textbook
 
 # The forms of the matrix cookbook and of statistics that computer algebra systems are asked for.
 DERIVATIVES = [
@@ -137,3 +138,17 @@ def test_hessian(text: str, name: str, expected: str) -> None:
     (slope,) = jacobian(output, [output.inputs[name]])
     (plain,) = jacobian(slope, [output.inputs[name]])
     same(written, plain, positive_values(output))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(u[n]) = outer(u, u - mean(u))",
+        "f(T[k,n,n], V[n,n], A[n,n]) = (T*V) @ A",
+    ],
+)
+def test_shapes_stay(text: str) -> None:
+    output = sg.parse(text)
+    (shown,) = textbook([output])
+    assert shown.shape == output.shape
+    same(shown, output, positive_values(output))

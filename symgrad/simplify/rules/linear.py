@@ -173,7 +173,7 @@ def inner_product_order(node: Apply) -> Expr | None:
 def vector_chain(node: Apply) -> Expr | None:
     """(A @ B) @ v is A @ (B @ v), two matrix-vector products; v @ A is A.T @ v."""
     left, right = node.operands
-    if right.ndim == 1 and left.ndim == 2 and isinstance(left, Apply) and left.op is matmul:
+    if right.ndim == 1 and is_op(left, matmul) and all(x.ndim == 2 for x in left.operands):
         a, b = left.operands
         return a @ (b @ right) if a.ndim == b.ndim == 2 else None  # a stack of matrices by a vector is a matrix too
     if left.ndim == 1 and right.ndim == 2:
