@@ -20,6 +20,7 @@ from symgrad.core.shapes import normalise_axis
 from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.constants import zeros
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import SAME_ENTRIES
 from symgrad.ops.shaping import Sizes, reshape
 
 Pairs = Iterator[tuple[Size, Size]]
@@ -123,6 +124,7 @@ def concatenate_reference(node: Apply, _sizes: Sizes, *xs: np.ndarray) -> np.nda
 concatenate = array_op(
     "concatenate",
     doc="The arrays one behind the other along an axis; their other sizes are equal.",
+    properties=SAME_ENTRIES,
     variadic=Variadic.GROUPED,
     shape=concatenate_shape,
     equal_sizes=concatenate_sizes,
@@ -171,6 +173,7 @@ def stack_reference(node: Apply, _sizes: Sizes, *xs: np.ndarray) -> np.ndarray:
 stack = array_op(
     "stack",
     doc="Arrays of one shape (or numbers) along a new axis.",
+    properties=SAME_ENTRIES,
     variadic=Variadic.GROUPED,
     shape=stack_shape,
     equal_sizes=stack_sizes,
@@ -209,6 +212,7 @@ def hstack_reference(_node: Apply, _sizes: Sizes, *xs: np.ndarray) -> np.ndarray
 hstack = array_op(
     "hstack",
     doc="Matrices side by side; vectors one behind the other.",
+    properties=SAME_ENTRIES,
     variadic=Variadic.GROUPED,
     shape=hstack_shape,
     equal_sizes=hstack_sizes,
@@ -239,6 +243,7 @@ def vstack_reference(_node: Apply, _sizes: Sizes, *xs: np.ndarray) -> np.ndarray
 vstack = array_op(
     "vstack",
     doc="Matrices below one another; vectors as the rows of a matrix.",
+    properties=SAME_ENTRIES,
     variadic=Variadic.GROUPED,
     shape=vstack_shape,
     equal_sizes=vstack_sizes,
@@ -299,6 +304,7 @@ def block_reference(node: Apply, _sizes: Sizes, *xs: np.ndarray) -> np.ndarray:
 block = array_op(
     "block",
     doc="A matrix made of blocks, given row by row.",
+    properties=SAME_ENTRIES,
     operands=("A",),
     variadic=Variadic.NESTED,
     shape=block_shape,

@@ -13,6 +13,7 @@ from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.define import array_op
 from symgrad.ops.exponential import log
+from symgrad.ops.infer import NONNEGATIVE_RESULT
 from symgrad.ops.piecewise import absolute, equal, sign, where
 from symgrad.ops.reduction import max, to_number
 from symgrad.ops.shaping import Sizes, append_axes
@@ -29,6 +30,7 @@ def norm_inf_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray
 norm_inf = array_op(
     "norm_inf",
     doc="The largest absolute value among the entries; for the largest row sum of a matrix: operator_norm_inf.",
+    properties=NONNEGATIVE_RESULT,
     latex=r"\left\lVert {0} \right\rVert_\infty",
     shape=to_number,
     expand=norm_inf_expand,
@@ -86,6 +88,7 @@ def normp_reference(_node: Apply, _sizes: Sizes, x: np.ndarray, p: np.ndarray) -
 normp = array_op(
     "normp",
     doc="The p-norm of all entries, sum(abs(x)**p)**(1/p), for p >= 1.",
+    properties=NONNEGATIVE_RESULT,
     operands=("x", "p"),
     latex=r"\left\lVert {0} \right\rVert_{{{1}}}",
     signature="(n),()->() | (m,n),()->() | (k,m,n),()->()",

@@ -20,6 +20,7 @@ from symgrad.core.shapes import broadcast, normalise_axis
 from symgrad.errors import OperandError, ShapeError
 from symgrad.ops.broadcasting import unbroadcast
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import ENTRYWISE, Shared, of_total
 from symgrad.ops.shaping import Sizes, reshape
 
 SOURCE = ("Martin & Cundy, Parallelizing linear recurrent neural nets over sequence length (2018), section 2.2",)
@@ -185,6 +186,7 @@ def cumprod_reference(node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
 cumsum = array_op(
     "cumsum",
     doc="The sums of the entries up to each one along an axis; reverse: from each one to the end.",
+    properties=of_total,
     latex=r"\operatorname{cumsum}",
     shape=running_shape,
     parameters=SCAN_PARAMETERS,
@@ -197,6 +199,7 @@ cumsum = array_op(
 cumprod = array_op(
     "cumprod",
     doc="The products of the entries up to each one along an axis; reverse: from each one to the end.",
+    properties=Shared(ENTRYWISE),
     latex=r"\operatorname{cumprod}",
     shape=running_shape,
     parameters=SCAN_PARAMETERS,

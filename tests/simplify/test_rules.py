@@ -114,6 +114,8 @@ EXAMPLES = [
     ("diag_of_ones", "f(s)=diag(s*ones(n))", "f(s) = s*eye(n)"),
     ("diagonal_of_diag", "f(x[n])=diagonal(diag(x))", "f(x[n]) = x"),
     ("diagonal_of_diag", "diagonal(eye(n))", "ones(n)"),
+    ("diagonal_of_elementwise", "f(X[n,n], v[n]) = diagonal(X*v[:, None])", "v*diagonal(X)"),
+    ("diagonal_of_elementwise", "f(A[n,n], B[n,n]) = diagonal(A/B)", "diagonal(A)/diagonal(B)"),
     ("trace_of_kron", "f(A[m,m], B[n,n]) = trace(kron(A, B))", "f(A[m,m], B[n,n]) = trace(A)*trace(B)"),
     ("trace_of_product", "f(A[m,n], B[n,m]) = trace(A @ B)", "sum(A*B.T)"),
     ("product_normal_form", "f(x[n]) = norm(x)*unit(x)", "f(x[n]) = x"),

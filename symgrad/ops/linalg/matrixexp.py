@@ -15,9 +15,11 @@ from symgrad.core.dims import Size
 from symgrad.core.expr import Apply, Expr, Foreign, Structured
 from symgrad.core.indexing import FULL, Cut
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import NONE, Properties, Property
 from symgrad.core.shapes import broadcast
 from symgrad.ops.broadcasting import broadcast_to, unbroadcast
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import common
 from symgrad.ops.reduction import first
 from symgrad.ops.shaping import Sizes, scatter, swap
 
@@ -88,9 +90,17 @@ def expm_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return series_mp(a, 0 * a)[0]
 
 
+def expm_properties(operands: tuple[Expr, ...], _params: object) -> Properties:
+    known = common(operands)
+    found = known & {Property.DIAGONAL, Property.LOWER, Property.UPPER} | {Property.INVERTIBLE}
+    found |= {Property.SPD} if Property.SYMMETRIC in known else NONE
+    return found | {Property.ORTHOGONAL} if Property.SKEW in known else found
+
+
 expm = array_op(
     "expm",
     doc="The exponential of a square matrix, the sum of the powers A**k/k!.",
+    properties=expm_properties,
     operands=("A",),
     aliases=("matrix_exp",),
     latex="e^{0}",

@@ -14,6 +14,7 @@ from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import outer
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import NONNEGATIVE_RESULT
 from symgrad.ops.linalg.eigen import eigenvectors
 from symgrad.ops.linalg.inverse import mp_matrices
 from symgrad.ops.linalg.singular import (
@@ -51,6 +52,7 @@ def nuclear_norm_of_wide(operands: tuple[Expr, ...], _params: object) -> Expr | 
 nuclear_norm = array_op(
     "nuclear_norm",
     doc="The sum of the singular values of a matrix that is not wide; of a wide A: nuclear_norm(A.T).",
+    properties=NONNEGATIVE_RESULT,
     operands=("A",),
     latex=r"\left\lVert {0} \right\rVert_*",
     signature="...(m,n)->()",
@@ -102,6 +104,7 @@ def spectral_norm_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
 spectral_norm = array_op(
     "spectral_norm",
     doc="The largest singular value of a matrix.",
+    properties=NONNEGATIVE_RESULT,
     operands=("A",),
     latex=r"\left\lVert {0} \right\rVert_2",
     signature="(m,n)->()",
@@ -139,6 +142,7 @@ def operator_norm_inf_reference(_node: Apply, _sizes: Sizes, a: np.ndarray) -> n
 operator_norm1 = array_op(
     "operator_norm1",
     doc="The matrix norm that the 1-norm of vectors induces: the largest sum of absolute values in a column.",
+    properties=NONNEGATIVE_RESULT,
     operands=("A",),
     latex=r"\left\lVert {0} \right\rVert_{\operatorname{op},1}",
     signature="...(m,n)->()",
@@ -150,6 +154,7 @@ operator_norm1 = array_op(
 operator_norm_inf = array_op(
     "operator_norm_inf",
     doc="The matrix norm that the maximum norm of vectors induces: the largest sum of absolute values in a row.",
+    properties=NONNEGATIVE_RESULT,
     operands=("A",),
     latex=r"\left\lVert {0} \right\rVert_{\operatorname{op},\infty}",
     signature="...(m,n)->()",

@@ -17,9 +17,11 @@ from symgrad.core.expr import Apply, Expr, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import Cut
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import Property
 from symgrad.core.traits import Kink
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import Always
 from symgrad.ops.linalg.cholesky import lower_half
 from symgrad.ops.linalg.inverse import mp_matrices
 from symgrad.ops.linalg.singular import INDEPENDENT, part, tall
@@ -150,6 +152,7 @@ DEPENDENT = (Kink("the columns are not independent", "NaN: the factors are no fu
 qr_q = array_op(
     "qr_q",
     doc="The factor Q of A = Q @ R with orthonormal columns, for an A with independent columns.",
+    properties=Always(frozenset({Property.ORTHOGONAL})),
     operands=("A",),
     signature="...(m,n)->(m,n)",
     requires=tall,
@@ -164,6 +167,7 @@ qr_q = array_op(
 qr_r = array_op(
     "qr_r",
     doc="The upper triangular factor R of A = Q @ R, its diagonal positive, for an A with independent columns.",
+    properties=Always(frozenset({Property.UPPER, Property.INVERTIBLE})),
     operands=("A",),
     signature="...(m,n)->(n,n)",
     requires=tall,

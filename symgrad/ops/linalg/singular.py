@@ -18,11 +18,13 @@ from symgrad.core.expr import Apply, Expr, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import FULL, Cut, Item, Pick
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
+from symgrad.core.properties import Property
 from symgrad.core.traits import Kink
 from symgrad.errors import ShapeError
 from symgrad.ops.broadcasting import sum
 from symgrad.ops.contraction import as_column, as_row
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import NONNEGATIVE_RESULT, Always
 from symgrad.ops.linalg.eigen import reciprocal_gaps, signs
 from symgrad.ops.linalg.inverse import mp_matrices
 from symgrad.ops.reduction import first
@@ -135,6 +137,7 @@ def svdvals_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
 svdvals = array_op(
     "svdvals",
     doc="The singular values of a matrix with independent columns, the largest first.",
+    properties=NONNEGATIVE_RESULT,
     operands=("A",),
     aliases=("singular_values",),
     latex=r"\sigma",
@@ -243,6 +246,7 @@ NO_VECTORS = (
 svd_u = array_op(
     "svd_u",
     doc="The left singular vectors of a matrix with independent columns, as columns in the order of svdvals.",
+    properties=Always(frozenset({Property.ORTHOGONAL})),
     operands=("A",),
     signature="...(m,n)->(m,n)",
     canonical=svd_u_of_wide,
@@ -258,6 +262,7 @@ svd_u = array_op(
 svd_vh = array_op(
     "svd_vh",
     doc="The right singular vectors of a matrix with independent columns, as rows in the order of svdvals.",
+    properties=Always(frozenset({Property.ORTHOGONAL})),
     operands=("A",),
     signature="...(m,n)->(n,n)",
     canonical=svd_vh_of_wide,

@@ -11,9 +11,11 @@ import numpy as np
 from symgrad.core.dims import Shape, Size, element_count, evaluate
 from symgrad.core.expr import Apply, Expr, Flat, Parameter, ParameterKind
 from symgrad.core.indexing import FULL, NewAxis
+from symgrad.core.properties import Property
 from symgrad.errors import ShapeError
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
+from symgrad.ops.infer import SAME_ENTRIES, Always
 from symgrad.ops.shaping import Sizes, as_shape, reshape, transpose
 
 _NEW = NewAxis()
@@ -40,6 +42,7 @@ def vec_reference(_node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
 vec = array_op(
     "vec",
     doc="The columns of a matrix stacked in one vector; of an array, the entries with the first axis running fastest.",
+    properties=SAME_ENTRIES,
     latex=r"\operatorname{vec}",
     shape=vec_shape,
     canonical=vec_of_vector,
@@ -85,9 +88,11 @@ def commutation_reference(node: Apply, sizes: Sizes) -> np.ndarray:
     return np.eye(m * n)[np.arange(m * n).reshape((n, m)).T.ravel()]
 
 
+PERMUTATION = Always(frozenset({Property.ORTHOGONAL, Property.NONNEGATIVE}))
 commutation = array_op(
     "commutation",
     doc="The commutation matrix K, for which vec(A.T) = K @ vec(A) for every A of shape (m, n).",
+    properties=PERMUTATION,
     operands=(),
     latex="K",
     shape=commutation_shape,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.core.dims import Size, element_count
+from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Literal
 from symgrad.core.indexing import FULL, Cut, Index, Item, NewAxis, Pick, resolve
 from symgrad.ops.arithmetic import ONE, add, div, mul, neg, sub
@@ -273,6 +273,26 @@ def _part_of_factor(operand: Expr, product: Expr, items: Index) -> Expr:
         repeated = operand.shape[axis] == 1 and product.shape[lead + axis] != 1
         own.append(item if not repeated else Pick(0) if isinstance(item, Pick) else FULL)
     return index(operand, tuple(own))
+
+
+@rule(diagonal)
+def diagonal_of_elementwise(node: Apply) -> Expr | None:
+    """diagonal(X*v) is diagonal(X)*v, and diagonal(A/B) is diagonal(A)/diagonal(B)."""
+    (x,) = node.operands
+    if not isinstance(x, Apply) or x.op not in (neg, mul, div) or x.ndim != 2:
+        return None
+    parts = [_along_diagonal(y, x.shape) for y in x.operands]
+    return x.op(*(y for y in parts if y is not None)) if None not in parts else None
+
+
+def _along_diagonal(x: Expr, shape: Shape) -> Expr | None:
+    """Return the diagonal of what x is in a square matrix of this shape; None where broadcasting hides it."""
+    if x.shape == shape:
+        return diagonal(x)
+    column = column_vector(x)
+    if column is not None and column.shape == shape[:1]:
+        return column
+    return x if x.shape in ((), shape[1:]) else None
 
 
 @rule(diagonal)
