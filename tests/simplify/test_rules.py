@@ -198,6 +198,7 @@ EXAMPLES = [
         "f(A[n,k], C[n,n,n]) = A[:, None]*eye(n)[:, :, None] + C @ A",
     ),
     ("product_normal_form", "(2*x + 4*y)/2", "x + 2*y"),
+    ("product_normal_form", "s*(a/s**4 - b/s**2)", "(a/s**2 - b)/s"),
     ("product_normal_form", "f(x[n]: nonzero) = sign(x)/abs(x)", "f(x[n]: nonzero) = 1/x"),
     ("sum_of_products", "f(A[m,n], v[n]) = sum(A**2*v, axis=0)", "v*sum(A**2, axis=0)"),
     ("sum_of_products", "f(A[m,n], v[m]) = sum(A**2*v[:, None], axis=1)", "v*sum(A**2, axis=1)"),

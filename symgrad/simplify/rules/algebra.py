@@ -70,7 +70,7 @@ def negated_sum(node: Apply) -> Expr | None:
 @rule(mul, div)
 def product_normal_form(node: Apply) -> Expr | None:
     """x*2*x is 2*x**2, and a*b/b is a: numbers and equal factors are collected."""
-    product = divide_content(factorise(node))
+    product = divide_scalars(divide_content(factorise(node)))
     special = special_product(product, node.shape)
     return build_product(product, node.shape) if special is None else fit(special, node.shape)
 
@@ -95,6 +95,26 @@ def divide_content(product: Product) -> Product:
         rest = build_sum([Term(tidy(term.coefficient / content), term.powers) for term in terms], base.shape)
         powers = {rest if b is base else b: e for b, e in product.powers.items()}
         return Product(tidy(left), powers) if len(powers) == len(product.powers) else product
+    return product
+
+
+def divide_scalars(product: Product) -> Product:
+    """s*(a/s**4 - b/s**2) is (a/s**2 - b)/s: powers of a number in all terms of a factor meet those in front."""
+    for base, exponent in product.powers.items():
+        if exponent != 1 or not isinstance(base, Apply) or base.op not in (add, sub):
+            continue
+        scalars = [(x, e) for x, e in product.powers.items() if not x.ndim and x is not base]
+        terms = list(collect(base).values()) if scalars else []
+        for x, e in scalars:
+            found = [term.powers.get(x, 0) for term in terms]
+            if not found or not all(e * f < 0 for f in found):
+                continue
+            common = max(found) if e > 0 else min(found)
+            rest = [Term(t.coefficient, {b: f - common if b is x else f for b, f in t.powers.items()}) for t in terms]
+            inner = build_sum([Term(t.coefficient, {b: f for b, f in t.powers.items() if f}) for t in rest], base.shape)
+            others = {b: f for b, f in product.powers.items() if b is not base and b is not x}
+            powers = {**others, x: e + common, inner: others.get(inner, 0) + 1}
+            return Product(product.coefficient, {b: f for b, f in powers.items() if f})
     return product
 
 
