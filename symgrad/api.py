@@ -142,7 +142,7 @@ def grad(formula: Formula, wrt: Wrt | None = None, convention: Convention | str 
     >>> print(grad("sum((X @ w - y)**2)", "w"))
     2*X.T @ (X @ w - y)
     >>> print(grad("f(A[n,n]: symmetric, x[n], y[n]) = x @ A @ y", "A"))
-    (outer(x, y) + outer(y, x))/2
+    (outer(y, x) + outer(x, y))/2
     >>> print(grad("f(A[n,n]: symmetric, x[n]) = x @ A @ x", "A", convention="entries"))
     2*outer(x, x) - diag(x**2)
     """

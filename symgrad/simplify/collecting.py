@@ -21,7 +21,7 @@ from symgrad.simplify.normal import Powers, Product, Term, build_product, build_
 from symgrad.simplify.shapes import column_vector, is_op
 
 MOST_FACTORS = 8
-Scalars: TypeAlias = frozenset[tuple[Expr, Number]]
+Scalars: TypeAlias = tuple[tuple[Expr, Number], ...]  # in order of first use
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Scaled:
     array: Expr
 
     @property
-    def size(self) -> tuple[Number, Scalars]:
-        """What the array is multiplied by, without the sign."""
-        return max(self.number, -self.number), self.scalars
+    def size(self) -> tuple[Number, frozenset[tuple[Expr, Number]]]:
+        """What the array is multiplied by, without the sign and in no order."""
+        return max(self.number, -self.number), frozenset(self.scalars)
 
 
 def collected_sum(node: Apply) -> Expr | None:
@@ -54,7 +54,7 @@ def collected_sum(node: Apply) -> Expr | None:
 
 def _split(term: Term) -> Scaled:
     arrays = {base: e for base, e in term.powers.items() if base.ndim}
-    scalars = frozenset((base, e) for base, e in term.powers.items() if not base.ndim)
+    scalars = tuple((base, e) for base, e in term.powers.items() if not base.ndim)
     shape = broadcast((), *(base.shape for base in arrays))
     return Scaled(term.coefficient, scalars, build_product(Product(1, arrays), shape))
 
@@ -73,7 +73,7 @@ def _times(a: Scalars, b: Scalars) -> Scalars:
     powers = dict(a)
     for base, exponent in b:
         powers[base] = powers.get(base, 0) + exponent
-    return frozenset((base, exponent) for base, exponent in powers.items() if exponent)
+    return tuple((base, exponent) for base, exponent in powers.items() if exponent)
 
 
 def _joined(term: Scaled) -> Term:
@@ -179,4 +179,4 @@ def _with_common_scalars(terms: Sequence[Scaled], shape: Shape) -> Expr:
 
 def _divided(scalars: Scalars, common: Powers) -> Scalars:
     rest = {base: exponent - common.get(base, 0) for base, exponent in scalars}
-    return frozenset((base, exponent) for base, exponent in rest.items() if exponent)
+    return tuple((base, exponent) for base, exponent in rest.items() if exponent)

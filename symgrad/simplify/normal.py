@@ -322,6 +322,8 @@ def common_number(x: Expr) -> tuple[Number, Expr]:
 
 
 def _divided(number: Number, by: Number) -> Number:
+    if by in (1, -1):
+        return number * by
     if isinstance(number, float) or isinstance(by, float):
         return 1 if number == by else -1  # they have the same size
     return tidy(Fraction(number) / by)

@@ -39,8 +39,8 @@ def test_a_wrong_rule_fails(run, monkeypatch):
 
     right = api.derivative.jacobian
 
-    def wrong(output: sg.Expr, nodes: object) -> list[sg.Expr]:
-        return [1.001 * slope for slope in right(output, nodes)]
+    def wrong(*arguments: object) -> list[sg.Expr]:
+        return [1.001 * slope for slope in right(*arguments)]
 
     monkeypatch.setattr(api.derivative, "jacobian", wrong)
     result = run("verify", "sum(x**3)")

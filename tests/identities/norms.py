@@ -34,7 +34,7 @@ IDENTITIES = [
         "f(x[n], y[n]) = (x @ y)/(norm(x)*norm(y))",
         "x",
         "y/(norm(x)*norm(y)) - (x @ y)*x/(norm(x)**3*norm(y))",
-        "(unit(y) - (x @ y)*unit(x)/(norm(y)*norm(x)))/norm(x)",
+        "(unit(y) - (x @ y)*unit(x)/(norm(x)*norm(y)))/norm(x)",
     ),
     Identity(
         "Boyd & Vandenberghe (2004), 6.1.1",

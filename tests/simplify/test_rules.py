@@ -66,6 +66,7 @@ EXAMPLES = [
     ("product_with_identity", "f(x[n]) = eye(n) @ x", "f(x[n]) = x"),
     ("scalars_first", "f(A[m,n],B[n,k],t)=A @ (t*B)", "f(t, A[m,n], B[n,k]) = t*A @ B"),
     ("scalars_first", "f(A[m,n],x[n]) = A @ (-x)", "-(A @ x)"),
+    ("scalars_first", "f(A[m,n],x[n]) = A @ (-x - 0.5)", "-(A @ (x + 0.5))"),
     ("scalars_first", "f(A[m,n],x[n],s) = A @ (x/s)", "f(A[m,n], x[n], s) = A @ x/s"),
     ("outer_times_vector", "f(a[m],b[n],v[n])=outer(a,b) @ v", "f(b[n], v[n], a[m]) = (b @ v)*a"),
     ("inner_product_order", "f(x[n],A[n,n])=(A@x) @ x", "x @ (A @ x)"),

@@ -52,7 +52,7 @@ def common_array(node: Apply) -> Expr | None:
         if len(shape) == node.ndim and 1 not in shape:
             continue
         total = build_sum([Term(t.coefficient, rest) for t, rest in zip(group, rests, strict=True)], shape)
-        merged = Term(1, {total: 1, **dict(whole)})
+        merged = Term(1, {total: 1, **{base: e for base, e in group[0].powers.items() if (base, e) in whole}})
         return build_sum([merged if term is group[0] else term for term in terms if term not in group[1:]], node.shape)
     return None
 
