@@ -295,7 +295,8 @@ def vjp(formula: Formula, wrt: Wrt | None = None, cotangent: Formula | None = No
 def compile(formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64") -> Kernel:
     """Return the kernel of a formula and its derivatives (all inputs unless `wrt` says less), for every shape.
 
-    Compilation happens at the first call and is kept for later processes.
+    Compilation happens at the first call and is kept for later processes. Derivatives have the default layout, and
+    the convention "tangent" for inputs that are assumed symmetric, ...
 
     >>> k = compile("sum(x**2)", wrt="x")
     >>> k(x=[1.0, 2.0])

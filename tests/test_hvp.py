@@ -88,3 +88,20 @@ def test_it_costs_at_most_four_times_a_value_and_gradient(text: str, wrt: list[s
     value, gradients = sg.value_and_grad(text, wrt)
     products = sg.hvp(text, wrt)
     assert 0 < operations([*products.values()], sizes) <= 4 * operations([value, *gradients.values()], sizes)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("logsumexp(x)", "x"),
+        ("norm(x)", "x"),
+        ("f(x[n], d[n], u[n]) = sum(d*exp(x)) + (u @ x)**3", "x"),
+    ],
+)
+def test_a_diagonal_plus_a_low_rank_is_never_formed(text: str, name: str) -> None:
+    """The Hessian is written diag(p) - outer(p, p) or alike, and times a vector it costs what vectors cost."""
+    f = sg.parse(text)
+    hessian = sg.hessian(f, name)
+    product = hessian @ sg.vector("v", "n")
+    program = lower(simplify([product]), list({**f.inputs, **product.inputs}.values()))
+    assert all(sum(size != 1 for size in buffer.shape) <= 1 for buffer in program.buffers), str(program)

@@ -10,11 +10,13 @@ from collections import Counter
 
 import pytest
 from derivative_checks import BAD, Verdict, check, check_kernel, describe, verdict_of
-from formulas import case
+from formulas import Case, case, cases
+from hypothesis import HealthCheck, given, settings
 
 GROUPS = 10
 IN_GROUP = 50
 KERNELS = range(5)
+EXAMPLES = 30
 HESSIANS = 5  # of every fifth
 MOST_UNDECIDED = 4  # in a group: repeated singular values and the like, which no digits decide
 
@@ -29,6 +31,14 @@ def test_derivatives_agree_with_differences(group: int) -> None:
         verdicts[verdict] += 1
         assert verdict not in BAD, describe(seed, drawn, findings)
     assert verdicts[Verdict.UNDECIDED] + verdicts[Verdict.REFUSED] <= MOST_UNDECIDED, verdicts
+
+
+@settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_derivatives_of_drawn_formulas(drawn: Case) -> None:
+    """The same generator, driven by hypothesis, which shrinks a formula that is derived wrongly."""
+    findings = check(drawn, hessian=False)
+    assert verdict_of(findings) not in BAD, describe(0, drawn, findings)
 
 
 @pytest.mark.parametrize("seed", KERNELS)
