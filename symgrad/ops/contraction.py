@@ -53,7 +53,7 @@ def bilinear_pushforward(node: Apply, tangents: tuple[Expr | None, ...]) -> Expr
 
 
 def matmul_pullback(node: Apply, cotangent: Expr) -> tuple[Expr, ...]:
-    """Giles 2008, section 2.2.1: for C = A B, A_bar = C_bar B', B_bar = A' C_bar."""
+    """Giles 2008, section 2.2.2: for C = A B, A_bar = C_bar B', B_bar = A' C_bar."""
     x, y = node.operands
     g, batch = cotangent, cotangent.ndim - node.ndim
     if x.ndim == 1 and y.ndim == 1:
@@ -130,7 +130,7 @@ matmul = array_op(
     numeric=Contract(),
     reference=matmul_reference,
     mp=matmul_mp,
-    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.1",),
+    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.2",),
     sympy="symgrad.ops.sympy_forms:matmul",
 )
 
@@ -167,6 +167,7 @@ outer = array_op(
     expand=outer_expand,
     reference=outer_reference,
     sympy="symgrad.ops.sympy_forms:outer",
+    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.2",),
 )
 
 
@@ -193,4 +194,5 @@ trace = array_op(
     expand=trace_expand,
     reference=trace_reference,
     sympy="symgrad.ops.sympy_forms:trace",
+    references=("Petersen & Pedersen, The Matrix Cookbook (2012), section 2.5",),
 )

@@ -36,6 +36,7 @@ norm_inf = array_op(
     expand=norm_inf_expand,
     reference=norm_inf_reference,
     kinks=(Kink("two entries tie in absolute value", "shared equally between the tied entries"),),
+    references=("Petersen & Pedersen, The Matrix Cookbook (2012), section 10.3",),
 )
 
 

@@ -305,6 +305,7 @@ logsumexp = array_op(
     reference=logsumexp_reference,
     mp=logsumexp_mp,
     sympy="symgrad.ops.sympy_forms:logsumexp",
+    references=("Blanchard, Higham & Higham, Accurately computing the log-sum-exp and softmax functions (2021)",),
 )
 
 
@@ -325,6 +326,7 @@ softmax = array_op(
     expand=softmax_expand,
     reference=softmax_reference,
     mp=softmax_mp,
+    references=("Blanchard, Higham & Higham, Accurately computing the log-sum-exp and softmax functions (2021)",),
 )
 
 
@@ -414,6 +416,7 @@ norm = array_op(
     mp=norm_mp,
     kinks=(Kink("x = 0", "0, the shortest subgradient"),),
     sympy="symgrad.ops.sympy_forms:norm",
+    references=("Petersen & Pedersen, The Matrix Cookbook (2012), sections 2.6 and 2.7",),
 )
 unit = array_op(
     "unit",
@@ -425,6 +428,7 @@ unit = array_op(
     expand=unit_expand,
     reference=unit_reference,
     mp=unit_mp,
+    references=("Petersen & Pedersen, The Matrix Cookbook (2012), sections 2.6 and 2.7",),
 )
 norm1 = array_op(
     "norm1",
@@ -436,4 +440,5 @@ norm1 = array_op(
     expand=norm1_expand,
     reference=norm1_reference,
     kinks=(Kink("an entry is 0", "0 for that entry"),),
+    references=("Petersen & Pedersen, The Matrix Cookbook (2012), section 10.3",),
 )

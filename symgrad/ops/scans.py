@@ -195,6 +195,7 @@ cumsum = array_op(
     derivative=Transposed(cumsum_cotangent),
     expand=cumsum_expand,
     reference=cumsum_reference,
+    references=("Blelloch, Prefix sums and their applications (1990)",),
 )
 cumprod = array_op(
     "cumprod",

@@ -120,7 +120,7 @@ cholesky_solve = array_op(
     reference=cholesky_solve_reference,
     mp=cholesky_solve_mp,
     domain=(TRIANGULAR, REALS),
-    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.1 and 2.3.1",),
+    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.2 and 2.3.1",),
 )
 
 
@@ -163,5 +163,5 @@ cholesky_inverse = array_op(
     reference=cholesky_inverse_reference,
     mp=cholesky_inverse_mp,
     domain=(TRIANGULAR,),
-    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.1 and 2.2.3",),
+    references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.2 and 2.2.3",),
 )

@@ -206,6 +206,7 @@ reciprocal_gaps = array_op(
     expand=gaps_expand,
     reference=gaps_reference,
     mp=gaps_mp,
+    references=("Magnus, On differentiating eigenvalues and eigenvectors (1985), theorem 1",),
 )
 
 
