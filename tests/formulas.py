@@ -24,7 +24,9 @@ from symgrad.core.dims import element_count, evaluate
 from symgrad.core.domain import Domain, MatrixDomain
 from symgrad.core.expr import REQUIRED, Apply, Expr, Flat, Input, Literal, OpDef, postorder
 from symgrad.core.notation import Infix
+from symgrad.core.properties import read_properties
 from symgrad.errors import SymgradError
+from symgrad.verification.manifold import settle
 from symgrad.verification.sampling import violations
 
 T = TypeVar("T")
@@ -47,6 +49,14 @@ INPUTS = (
     Input("column", (m, 1)),
     Input("S", (k, n, n)),
     Input("W", (k, m, n)),
+    Input("p", (n,), read_properties("positive")),
+    Input("G", (n, n), read_properties("symmetric")),
+    Input("P", (n, n), read_properties("spd")),
+    Input("L", (n, n), read_properties("lower invertible")),
+    Input("U", (n, n), read_properties("upper")),
+    Input("D", (k, k), read_properties("diagonal")),
+    Input("K", (n, n), read_properties("skew")),
+    Input("T", (k, n, n), read_properties("symmetric")),
 )
 NUMBERS = (Literal(2), Literal(3), Literal(-0.5), Literal(1.5))
 FEWEST_NODES, MOST_NODES = 5, 26
@@ -119,7 +129,10 @@ def at_a_point(formula: Expr, seed: int) -> Case | None:
 
 def _drawn(x: Input, rng: np.random.Generator) -> np.ndarray:
     """Return numbers of few digits: all positive, or of both signs."""
-    shape = tuple(evaluate(size, SIZES) for size in x.shape)
+    return settle(x, _numbers)(rng, tuple(evaluate(size, SIZES) for size in x.shape))
+
+
+def _numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     signs = rng.choice([-1, 1], shape) if rng.integers(2) else 1
     return np.asarray(np.round(signs * rng.uniform(0.2, 1.6, shape), 3))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from symgrad.core.expr import Expr
 from symgrad.core.properties import NONE, Properties, Property
+from symgrad.core.shapes import broadcast
 
 P = Property
 ENTRYWISE: Properties = frozenset({P.NONNEGATIVE, P.POSITIVE, P.NONZERO})
@@ -85,8 +86,7 @@ def of_product(operands: tuple[Expr, ...], _params: object) -> Properties:
     if x is y:
         found |= {P.NONNEGATIVE}
     for scale, matrix in ((x, y), (y, x)):
-        if matrix.ndim >= scale.ndim:
-            found |= matrix.properties & TRIANGLES
+        found |= zeros_kept(matrix, scale)
         if scale.ndim == 0 and matrix.ndim:
             found |= of_scaled(scale, matrix)
     if x.shape == y.shape:
@@ -99,9 +99,15 @@ def of_product(operands: tuple[Expr, ...], _params: object) -> Properties:
 def of_quotient(operands: tuple[Expr, ...], _params: object) -> Properties:
     x, y = operands
     found = common(operands) & {P.NONNEGATIVE, P.NONZERO}
-    if x.ndim >= y.ndim:
-        found |= x.properties & TRIANGLES
+    found |= zeros_kept(x, y)
     return found | of_scaled(y, x) if y.ndim == 0 and x.ndim else found
+
+
+def zeros_kept(matrix: Expr, other: Expr) -> Properties:
+    """Return the triangles of zeros that a product or quotient with `other` keeps: not those of a repeated 1 x 1."""
+    if not matrix.properties & TRIANGLES or broadcast(matrix.shape, other.shape)[-2:] != matrix.shape[-2:]:
+        return NONE
+    return matrix.properties & TRIANGLES
 
 
 def of_scaled(scale: Expr, matrix: Expr) -> Properties:

@@ -51,10 +51,12 @@ def project_step(flat: Property, step: np.ndarray) -> np.ndarray:
         case Property.SKEW:
             return np.asarray((step - transposed) / 2)
         case Property.DIAGONAL:
-            return np.asarray(step * np.eye(step.shape[-1], dtype=int))
+            kept = np.eye(step.shape[-1], dtype=int)
         case Property.LOWER:
-            return np.asarray(step * np.tri(step.shape[-1], dtype=int))
-    return np.asarray(step * np.tri(step.shape[-1], dtype=int).T)
+            kept = np.tri(step.shape[-1], dtype=int)
+        case _:
+            kept = np.tri(step.shape[-1], dtype=int).T
+    return np.asarray(step * kept + 0)  # no zeros with a sign
 
 
 def _cayley(x: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from strategies import SIZES, samples
+from strategies import SIZES, fixed_operands, samples
 
 import symgrad as sg
 from symgrad.backends.membership import violation
@@ -21,9 +21,10 @@ from symgrad.errors import SymgradError
 from symgrad.verification.manifold import settle
 from symgrad.verification.sampling import draw_normal
 
-MOST_CASES = 60  # of one op
+MOST_CASES = 120  # of one op
 OPS = [op for op in all_ops() if op.operand_names and (op.properties is not None or op.elementwise)]
-n, k = named("n"), named("k")
+n, k, b = named("n"), named("k"), named("b")
+SQUARES: tuple[Shape, ...] = ((n, n), (n,), (), (n, 1), (1, n), (b, 1, 1), (b, n, n))
 
 
 def possible(shape: Shape) -> list[frozenset[Property]]:
@@ -32,19 +33,30 @@ def possible(shape: Shape) -> list[frozenset[Property]]:
     return [frozenset(), *(frozenset({p}) for p in chosen)]
 
 
+def nodes(op: OpDef) -> Iterator[Apply]:
+    """Yield samples of the op; of an elementwise one also those with square matrices and what these broadcast with."""
+    yield from (sample.node for sample in samples(op))
+    if not op.elementwise or fixed_operands(op):
+        return
+    for shapes in product(SQUARES, repeat=len(op.operand_names)):
+        node = op(*(Input(name, shape) for name, shape in zip(op.operand_names, shapes, strict=True)))
+        if isinstance(node, Apply):
+            yield node
+
+
 def cases(op: OpDef) -> Iterator[Apply]:
     """Yield nodes of the op over operands of which something is known."""
     found: dict[Apply, None] = {}
-    for sample in samples(op):
-        inputs = [x for x in sample.node.operands if isinstance(x, Input)]
+    for sample in nodes(op):
+        inputs = [x for x in sample.operands if isinstance(x, Input)]
         for chosen in product(*(possible(x.shape) for x in inputs)):
             known = {x: Input(x.name, x.shape, assumed) for x, assumed in zip(inputs, chosen, strict=True)}
-            node = Apply(op, tuple(known.get(x, x) for x in sample.node.operands), sample.node.params)
+            node = Apply(op, tuple(known.get(x, x) for x in sample.operands), sample.params)
             if node.properties:
                 found[node] = None
-    nodes = list(found)
-    order = np.random.default_rng(crc32(op.name.encode())).permutation(len(nodes))[:MOST_CASES]
-    yield from (nodes[position] for position in sorted(order))
+    listed = list(found)
+    order = np.random.default_rng(crc32(op.name.encode())).permutation(len(listed))[:MOST_CASES]
+    yield from (listed[position] for position in sorted(order))
 
 
 def values_of(expr: Expr, seed: int) -> dict[str, np.ndarray]:

@@ -38,6 +38,7 @@ SOURCE = (
     "Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 3.1",
 )
 SYMMETRIC_PART = (MatrixDomain("symmetric part"),)
+_GUARD_BITS = 10  # that an eigenvalue may be off by at many digits
 NOT_SMALL = 0.61  # of the largest entry; no simple ratio, so that rounding does not decide which entry comes first
 
 
@@ -186,13 +187,20 @@ def gaps_reference(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
 
 
 def gaps_mp(_node: Apply, _sizes: Sizes, w: np.ndarray) -> np.ndarray:
-    """An eigenvalue that is there twice divides by 0, which mpmath says."""
+    """ZeroDivisionError where a gap is rounding, at the precision that mpmath works in."""
     import mpmath
 
     one = mpmath.mpf(1)
+    total = max(np.sum(abs(w), axis=-1, keepdims=True).flat, default=one)
+    least = total * mpmath.ldexp(1, _GUARD_BITS - mpmath.mp.prec)
     result: np.ndarray = w[..., None, :] - w[..., :, None]
     for position in np.ndindex(result.shape):
-        result[position] = 0 * one if position[-1] == position[-2] else one / result[position]
+        if position[-1] == position[-2]:
+            result[position] = 0 * one
+            continue
+        if abs(result[position]) <= least:
+            raise ZeroDivisionError("two eigenvalues are equal up to rounding")
+        result[position] = one / result[position]
     return result
 
 
