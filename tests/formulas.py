@@ -54,8 +54,8 @@ INPUTS = (
     Input("P", (n, n), read_properties("spd")),
     Input("L", (n, n), read_properties("lower invertible")),
     Input("U", (n, n), read_properties("upper")),
-    Input("D", (k, k), read_properties("diagonal")),
-    Input("K", (n, n), read_properties("skew")),
+    Input("D", (n, n), read_properties("diagonal")),
+    Input("K", (k, k), read_properties("skew")),  # of odd size it would be singular
     Input("T", (k, n, n), read_properties("symmetric")),
 )
 NUMBERS = (Literal(2), Literal(3), Literal(-0.5), Literal(1.5))
