@@ -33,6 +33,7 @@ from symgrad.verification.sampling import inside
 m, n, k, b = (named(name) for name in ("m", "n", "k", "b"))
 SIZES = {"m": 3, "n": 4, "k": 2, "b": 2}
 LARGEST_SHARE = 12  # samples of one op
+LARGEST_RESULT = 100  # elements
 CONDITION = "condition"  # an operand of this name is 0 or 1
 NUMBERS = (0, 2, -1, 0.5)  # beside an input, as in x**2
 
@@ -149,8 +150,10 @@ def _made(op: OpDef, operands: list[Expr]) -> Iterator[Apply]:
 
 
 def _sizes_fit(node: Apply) -> bool:
+    """Whether the sizes are allowed, and a Jacobian of the node is not too large to be looked at."""
     requires = node.op.requires(node) if node.op.requires else ()
-    return all(evaluate(size, SIZES) >= 0 for size, _ in requires)
+    allowed = all(evaluate(size, SIZES) >= 0 for size, _ in requires)
+    return allowed and evaluate(element_count(node.shape), SIZES) <= LARGEST_RESULT
 
 
 def choices(parameter: Parameter, rank: int) -> tuple[Any, ...]:
