@@ -82,6 +82,8 @@ def divide_content(product: Product) -> Product:
     for base, exponent in product.powers.items():
         if exponent != 1 or not isinstance(base, Apply) or base.op not in (add, sub):
             continue
+        if factorise(base.operands[1]).coefficient in (1, -1):
+            continue  # so have all terms together: told without reading a long sum
         terms = list(collect(base).values())
         if any(isinstance(term.coefficient, float) for term in terms):
             continue
@@ -103,13 +105,16 @@ def divide_scalars(product: Product) -> Product:
     for base, exponent in product.powers.items():
         if exponent != 1 or not isinstance(base, Apply) or base.op not in (add, sub):
             continue
-        scalars = [(x, e) for x, e in product.powers.items() if not x.ndim and x is not base]
-        terms = list(collect(base).values()) if scalars else []
+        last = base.operands[1]
+        scalars = [(x, e) for x, e in product.powers.items() if e > 0 and not x.ndim and x is not base]
+        if not scalars or not isinstance(last, Apply) or last.op is not div:
+            continue  # not all terms are quotients: told without reading a long sum
+        terms = list(collect(base).values())
         for x, e in scalars:
             found = [term.powers.get(x, 0) for term in terms]
-            if not found or not all(e * f < 0 for f in found):
+            if not all(f < 0 for f in found):
                 continue
-            common = max(found) if e > 0 else min(found)
+            common = max(found)
             rest = [Term(t.coefficient, {b: f - common if b is x else f for b, f in t.powers.items()}) for t in terms]
             inner = build_sum([Term(t.coefficient, {b: f for b, f in t.powers.items() if f}) for t in rest], base.shape)
             others = {b: f for b, f in product.powers.items() if b is not base and b is not x}
