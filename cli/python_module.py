@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import symgrad as sg
@@ -12,6 +13,7 @@ from .evaluation import Derivation
 from .presentation import function_name
 
 _FUNCTION = "\ndef f("
+_DEFINITION = re.compile(r"\n(?=def )")
 
 
 def python_lines(derivation: Derivation) -> Iterator[Sequence[Segment]]:
@@ -28,7 +30,8 @@ def python_module(derivation: Derivation) -> str:
         lines = head.splitlines()
         imports.update(dict.fromkeys(line for line in lines if line.startswith("import ")))
         preamble = "\n".join(line for line in lines if not line.startswith("import ")).strip()
-        definitions.update(dict.fromkeys(filter(None, [preamble, f"def {name}({body.rstrip()}"])))
+        needed = [part.strip() for part in _DEFINITION.split(preamble)]
+        definitions.update(dict.fromkeys(filter(None, [*needed, f"def {name}({body.rstrip()}"])))
     title = f'"""{signature(derivation.formula)} and its derivatives."""'
     return "\n\n".join([title, "\n".join(sorted(imports)), *(f"\n{definition}" for definition in definitions)])
 

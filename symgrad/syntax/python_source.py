@@ -36,6 +36,7 @@ from symgrad.core.numeric import (
     Scatter,
     SizeValue,
 )
+from symgrad.core.properties import properties_text
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
 from symgrad.syntax.dimensions import substitute, substitute_index
@@ -226,8 +227,13 @@ class _Source:
     def title(self) -> str:
         text = formula(self.original)
         text = text if len(text) <= _LONGEST_FORMULA else text[:_LONGEST_FORMULA] + " ..."
-        shapes = [f"{node.name} {shape_text(node.shape)}" for node in self.original.inputs.values() if node.shape]
-        return f"{text}\n\n    Shapes: {', '.join(shapes)}.\n    " if shapes else text
+        inputs = self.original.inputs.values()
+        facts = {
+            "Shapes": [f"{node.name} {shape_text(node.shape)}" for node in inputs if node.shape],
+            "Assumed": [f"{node.name} {properties_text(node.properties)}" for node in inputs if node.properties],
+        }
+        lines = [f"    {what}: {', '.join(listed)}.\n" for what, listed in facts.items() if listed]
+        return f"{text}\n\n{''.join(lines)}    " if lines else text
 
     def body(self, names: Iterable[str]) -> list[str]:
         fresh = iter(names)

@@ -405,3 +405,12 @@ def test_assumptions_in_json(run):
 def test_assumptions_that_cannot_be(run, arguments, message):
     result = run("derive", *arguments)
     assert result.exit_code == 2 and message in result.output and "Traceback" not in result.output
+
+
+def test_a_module_defines_what_it_needs_once(run):
+    source = run(
+        "derive", "logdet(S) + x @ inv(S) @ x", "--assume", "S: spd", "--format", "python", "--no-verify"
+    ).stdout
+    assert source.count("def cholesky_inverse(") == 1
+    assert "Assumed: S spd." in source
+    compile(source, "module", "exec")
