@@ -7,7 +7,7 @@ from symgrad.core.properties import Property
 from symgrad.ops.arithmetic import ONE, add, sub
 from symgrad.ops.broadcasting import Axes, sum
 from symgrad.ops.constants import eye, ones
-from symgrad.ops.contraction import as_column, matmul, trace
+from symgrad.ops.contraction import as_column, is_transpose, matmul, trace
 from symgrad.ops.exponential import log, sqrt
 from symgrad.ops.linalg.determinant import det, logdet
 from symgrad.ops.linalg.inverse import inv, solve
@@ -204,11 +204,11 @@ def rotation_cancels(node: Apply) -> Expr | None:
     left, right = node.operands
     if left.ndim != 2 or not _is(left, Property.ORTHOGONAL):
         return None
-    if right.ndim == 2 and _are_transposed(left, right):
+    if right.ndim == 2 and is_transpose(left, right):
         return eye(node.shape[0])
     if isinstance(right, Apply) and right.op is matmul and right.operands[0].ndim == 2:
         inner, x = right.operands
-        return x if _are_transposed(left, inner) else None
+        return x if is_transpose(left, inner) else None
     return None
 
 
@@ -220,15 +220,8 @@ def rotation_cancels_behind(node: Apply) -> Expr | None:
         return None
     if isinstance(left, Apply) and left.op is matmul and left.operands[1].ndim == 2 and left.operands[0].ndim == 2:
         x, inner = left.operands
-        return x if _are_transposed(inner, right) else None
+        return x if is_transpose(inner, right) else None
     return None
-
-
-def _are_transposed(x: Expr, y: Expr) -> bool:
-    """Is one of two matrices written as the transpose of the other, or both one symmetric matrix?"""
-    if x is y:
-        return _is(x, Property.SYMMETRIC)
-    return any(isinstance(a, Apply) and a.op is transpose and a.operands[0] is b for a, b in ((x, y), (y, x)))
 
 
 @rule(inv)
