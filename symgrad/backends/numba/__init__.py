@@ -30,8 +30,7 @@ def compile_program(
     does not have.
     """
     layout = make_layout(program)
-    result = cached_compilation(program, layout, dtype, use_disk=cache)
-    return CompiledKernel(program, layout, dtype, result.entry_point, result)
+    return CompiledKernel(program, layout, dtype, cached_compilation(program, layout, dtype, use_disk=cache))
 
 
 __all__ = ["CompiledKernel", "compile_program"]

@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
+from symgrad.backends.numba.entry import entry_symbol
 from symgrad.backends.numba.layout import Layout
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library
@@ -30,21 +32,36 @@ from symgrad.lowering.kernel_ir import Program
 FOLDER_VARIABLE = "SYMGRAD_CACHE_DIR"
 
 
-def cached_compilation(program: Program, layout: Layout, dtype: str, use_disk: bool) -> Any:
-    """Return Numba's compilation result, from the cache folder if it is there."""
-    key = cache_key(program, dtype)
+@dataclass(frozen=True, slots=True)
+class MachineCode:
+    """Numba's compilation result, which owns the machine code, and the key in its functions' names."""
+
+    result: Any
+    key: str
+
+    @property
+    def address(self) -> int:
+        """The address of the C function."""
+        address: int = self.result.library.get_pointer_to_function(entry_symbol(self.key))
+        return address
+
+
+def cached_compilation(program: Program, layout: Layout, dtype: str, use_disk: bool) -> MachineCode:
+    """Return the machine code of a program, from the cache folder if it is there."""
+    name = cache_key(program, dtype)
+    key = name[:24]
     folder = cache_folder() if use_disk else None
-    path = None if folder is None else folder / f"{key}.kernel"
+    path = None if folder is None else folder / f"{name}.kernel"
     if path is not None:
         found = _load(path)
         if found is not None:
-            return found
+            return MachineCode(found, key)
     from symgrad.backends.numba.emission import compile_function  # the compiler: not needed on a hit
 
-    result, symbols = compile_function(program, layout, dtype, f"kernel_{key[:24]}")
+    result, symbols = compile_function(program, layout, dtype, key)
     if path is not None:
         _save(path, result, symbols)
-    return result
+    return MachineCode(result, key)
 
 
 def cache_key(program: Program, dtype: str) -> str:
