@@ -21,6 +21,7 @@ from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
+from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
 from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur
@@ -33,26 +34,26 @@ _REALS: dict[str, tuple[Any, ir.Type, str]] = {
 }
 
 
-def compile_function(program: Program, layout: Layout, dtype: str, name: str) -> tuple[Any, tuple[Symbol, ...]]:
+def compile_function(program: Program, layout: Layout, options: Options, name: str) -> tuple[Any, tuple[Symbol, ...]]:
     """Return Numba's compilation result for a program, and the C functions it calls.
 
     The function takes (arrays, scalars, work, dims) as `Layout` describes them.
     """
-    real = _REALS[dtype][0]
+    real = _REALS[options.dtype][0]
     arrays = types.BaseTuple.from_types([types.Array(real, len(shape), "C") for shape in layout.array_shapes])
     vector = types.Array(real, 1, "C")
     signature = types.void(arrays, vector, vector, types.Array(types.int64, 1, "C"))
     used: dict[Symbol, None] = {}
-    entry = make_entry(_make_body(program, layout, dtype, name, used), name)
+    entry = make_entry(_make_body(program, layout, options, name, used), name)
     dispatcher = njit(signature, error_model="numpy", nogil=True)(entry)
     return dispatcher.overloads[signature.args], tuple(sorted(used))
 
 
-def _make_body(program: Program, layout: Layout, dtype: str, name: str, used: dict[Symbol, None]) -> Any:
+def _make_body(program: Program, layout: Layout, options: Options, name: str, used: dict[Symbol, None]) -> Any:
     @intrinsic
     def body(typing_context, arrays, scalars, work, dims):  # type: ignore[no-untyped-def]  # noqa: ARG001
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            _Main(context, builder, program, layout, dtype, name, used.setdefault).emit(signature.args, args)
+            _Main(context, builder, program, layout, options, name, used.setdefault).emit(signature.args, args)
             return context.get_dummy_value()
 
         return types.void(arrays, scalars, work, dims), codegen
@@ -73,16 +74,16 @@ class _Main:
         builder: ir.IRBuilder,
         program: Program,
         layout: Layout,
-        dtype: str,
+        options: Options,
         name: str,
         use: Callable[[Symbol], None],
     ) -> None:
         self.context, self.builder, self.use = context, builder, use
-        self.program, self.layout, self.name = program, layout, name
-        self.numba_real, self.real, self.letter = _REALS[dtype]
+        self.program, self.layout, self.options, self.name = program, layout, options, name
+        self.numba_real, self.real, self.letter = _REALS[options.dtype]
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
-        self.scope = Scope(builder, self.real, {}, self._pointer)
+        self.scope = Scope(builder, self.real, {}, self._pointer, options.reproducible)
 
     def emit(self, kinds: Sequence[Any], args: Sequence[ir.Value]) -> None:
         """Emit everything."""
@@ -154,7 +155,7 @@ class _Main:
         for argument in arguments.values():
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments))
+        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments), self.options.reproducible)
         match statement:
             case Loop():
                 emit_loop(scope, statement, self.use)
