@@ -155,7 +155,7 @@ class _Keys:
                 return a * b, self._number((form, *sorted((x, y))))
             case Instruction.DIV, [(a, x), (b, y)]:
                 return a * b, self._number((form, x, y))
-            case (Instruction.ADD | Instruction.SUB), [(a, x), (b, y)]:
+            case ((Instruction.ADD | Instruction.SUB), [(a, x), (b, y)]):
                 b = -b if form is Instruction.SUB else b
                 if x > y:
                     (a, x), (b, y) = (b, y), (a, x)

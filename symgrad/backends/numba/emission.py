@@ -27,6 +27,7 @@ from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
+from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
 from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur
@@ -40,26 +41,26 @@ _REALS: dict[str, tuple[Any, ir.Type, str]] = {
 }
 
 
-def compile_function(program: Program, layout: Layout, dtype: str, key: str) -> tuple[Any, tuple[Symbol, ...]]:
+def compile_function(program: Program, layout: Layout, options: Options, key: str) -> tuple[Any, tuple[Symbol, ...]]:
     """Return Numba's compilation result for a program, and the C functions it calls.
 
     The function takes (arrays, scalars, work, dims) as `Layout` describes them; `key` names it and the C function.
     """
-    real = _REALS[dtype][0]
+    real = _REALS[options.dtype][0]
     arrays = types.BaseTuple.from_types([types.Array(real, len(shape), "C") for shape in layout.array_shapes])
     vector = types.Array(real, 1, "C")
     signature = types.void(arrays, vector, vector, types.Array(types.int64, 1, "C"))
     used: dict[Symbol, None] = {}
-    entry = make_entry(_make_body(program, layout, dtype, key, used), key)
+    entry = make_entry(_make_body(program, layout, options, key, used), key)
     dispatcher = njit(signature, error_model="numpy", nogil=True)(entry)
     return dispatcher.overloads[signature.args], tuple(sorted(used))
 
 
-def _make_body(program: Program, layout: Layout, dtype: str, key: str, used: dict[Symbol, None]) -> Any:
+def _make_body(program: Program, layout: Layout, options: Options, key: str, used: dict[Symbol, None]) -> Any:
     @intrinsic
     def body(typing_context, arrays, scalars, work, dims):  # type: ignore[no-untyped-def]  # noqa: ARG001
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            main = _Main(context, builder.module, program, layout, dtype, key, used.setdefault)
+            main = _Main(context, builder.module, program, layout, options, key, used.setdefault)
             main.emit()
             _call_entry(context, builder, main.function, signature.args, args)
             return context.get_dummy_value()
@@ -97,20 +98,20 @@ class _Main:
         module: ir.Module,
         program: Program,
         layout: Layout,
-        dtype: str,
+        options: Options,
         key: str,
         use: Callable[[Symbol], None],
     ) -> None:
         self.context, self.use = context, use
-        self.program, self.layout, self.key = program, layout, key
-        self.numba_real, self.real, self.letter = _REALS[dtype]
+        self.program, self.layout, self.options, self.key = program, layout, options, key
+        self.numba_real, self.real, self.letter = _REALS[options.dtype]
         kind = ir.FunctionType(I32, [self.real.as_pointer().as_pointer(), I64.as_pointer()])
         self.function = ir.Function(module, kind, entry_symbol(key))
         self.function.attributes.add("noinline")  # its code is wanted once
         self.builder = builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
-        self.scope = Scope(builder, self.real, {}, self._pointer)
+        self.scope = Scope(builder, self.real, {}, self._pointer, options.reproducible)
 
     def emit(self) -> None:
         """Emit everything."""
@@ -178,7 +179,7 @@ class _Main:
         for argument in arguments.values():
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments))
+        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments), self.options.reproducible)
         match statement:
             case Loop():
                 emit_loop(scope, statement, self.use)
