@@ -49,3 +49,19 @@ def pointwise(formula: str, wrt: Sequence[str]) -> Build:
         return lambda: program(arrays, sizes)
 
     return build
+
+
+def batch(formula: str, wrt: Sequence[str]) -> Build:
+    """Values and derivatives of a formula at many points, into arrays that are kept."""
+
+    def build(data: Data) -> Call:
+        kernel = sg.compile(formula, wrt=list(wrt))
+        out = kernel.batch.value_and_grad(data)
+
+        def call() -> list[object]:
+            values, derivatives = kernel.batch.value_and_grad(data, out=out)
+            return [values, *derivatives.values()]
+
+        return call
+
+    return build
