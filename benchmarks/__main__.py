@@ -2,7 +2,7 @@
 
 import sys
 
-from .surroundings import pin_to_one_core
+from symgrad_cli.surroundings import pin_to_one_core
 
 pin_to_one_core()
 

@@ -54,6 +54,7 @@ def with_torch(loss: Loss, wrt: Sequence[str], compiled: bool = False) -> Build:
         def objective(inputs: dict[str, Any]) -> Any:
             return loss(torch, **inputs)
 
+        torch.compiler.reset()  # all tasks share the code of `objective`, and compilations of one code are limited
         forward = torch.compile(objective) if compiled else objective
 
         def call() -> list[Any]:

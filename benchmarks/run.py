@@ -16,12 +16,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .checking import WrongResult, check
-from .ready import IMPORTS, Ready, measure_ready
-from .surroundings import cache_folders, describe
+from symgrad_cli.agreement import WrongResult, check
+from symgrad_cli.first_result import IMPORTS, FirstResult
+from symgrad_cli.surroundings import cache_folders, describe
+from symgrad_cli.timing import Times, measure
+
+from .ready import measure_ready
 from .tables import show_summary, show_variant
-from .task import HAND_WRITTEN, OURS, REFERENCE, Build, Call, Data, Task, Variant, find_tasks
-from .timing import Times, measure
+from .task import HAND_WRITTEN, OURS, REFERENCE, Call, Task, Variant, find_tasks, implementations_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,8 @@ class Measured:
 
     times: Times
     error: float
-    cold: Ready | None = None
-    warm: Ready | None = None
+    cold: FirstResult | None = None
+    warm: FirstResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,6 @@ class Outcome:
         if other is None or other not in self.measured or name not in self.measured:
             return None
         return self.measured[name].times.over(self.measured[other].times)
-
-
-def implementations_of(variant: Variant) -> dict[str, Build]:
-    """Return the implementations of a variant, the reference among them."""
-
-    def reference(data: Data) -> Call:
-        return lambda: variant.reference(**data)
-
-    return {**variant.implementations, REFERENCE: reference}
 
 
 def run_variant(task: Task, variant: Variant, chosen: Sequence[str], options: argparse.Namespace) -> Outcome:

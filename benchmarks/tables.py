@@ -7,25 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from symgrad_cli.timing import seconds_text
 
 from .task import HAND_WRITTEN, OURS
 
 if TYPE_CHECKING:
     from .run import Outcome
-
-_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
-
-
-def seconds_text(seconds: float | None) -> str:
-    """Return a time with three digits and a unit.
-
-    >>> seconds_text(0.001234), seconds_text(12.0), seconds_text(None)
-    ('1.23 ms', '12 s', '-')
-    """
-    if seconds is None:
-        return "-"
-    unit, name = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
-    return f"{seconds / unit:.3g} {name}"
 
 
 def show_variant(outcome: Outcome) -> None:

@@ -44,6 +44,15 @@ class Task:
     variants: tuple[Variant, ...]
 
 
+def implementations_of(variant: Variant) -> dict[str, Build]:
+    """Return the implementations of a variant, the reference among them."""
+
+    def reference(data: Data) -> Call:
+        return lambda: variant.reference(**data)
+
+    return {**variant.implementations, REFERENCE: reference}
+
+
 def find_tasks() -> list[Task]:
     """Return the tasks of the folder `tasks`, by number."""
     folder = Path(__file__).parent / "tasks"

@@ -1,8 +1,8 @@
 """The tasks of the benchmarks: what we and the kernels written by hand compute is what the references do."""
 
 import pytest
+from symgrad_cli.agreement import WrongResult, check
 
-from benchmarks.checking import WrongResult, check
 from benchmarks.task import HAND_WRITTEN, OURS, find_tasks
 
 VARIANTS = [(f"{task.number} {task.name}", variant) for task in find_tasks() for variant in task.variants]

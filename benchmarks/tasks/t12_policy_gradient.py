@@ -78,7 +78,7 @@ def scale(taken, gradient, advantages, totals, batch):
 
 
 def numba_build(data: Data) -> Call:
-    batch, agents, actions = data["z"].shape
+    batch, agents, actions = shape = data["z"].shape
     z, q, before, taken = (array.reshape(batch * agents, actions) for array in data.values())
     gradient, advantages, totals = np.empty_like(z), np.empty(len(z)), np.empty(len(z))
     forward, backward = njit(by_hand), njit(scale)
@@ -86,7 +86,7 @@ def numba_build(data: Data) -> Call:
     def call() -> Results:
         value = forward(z, q, before, taken, gradient, advantages, totals) / batch
         backward(taken, gradient, advantages, totals, batch)
-        return [value, gradient]
+        return [value, gradient.reshape(shape)]
 
     return call
 

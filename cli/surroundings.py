@@ -1,4 +1,7 @@
-"""One core, one thread, and what ran where. Imported before NumPy: thread counts are read when libraries load."""
+"""Where times are measured: one core, one thread, caches in a folder of their own; and what ran there.
+
+A process that measures calls `pin_to_one_core` before it imports NumPy: thread counts are read when libraries load.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 _SLICE = 0.002  # seconds: short calls are repeated until a sample takes this long
 
 
@@ -63,3 +64,15 @@ def _seconds(call: Callable[[], Any], repeats: int) -> float:
     for _ in range(repeats):
         call()
     return (time.perf_counter() - start) / repeats
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a time with three digits and a unit.
+
+    >>> seconds_text(0.001234), seconds_text(12.0), seconds_text(None)
+    ('1.23 ms', '12 s', '-')
+    """
+    if seconds is None:
+        return "-"
+    unit, name = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    return f"{seconds / unit:.3g} {name}"
