@@ -19,9 +19,13 @@ _ROOT = Path(__file__).parents[1]
 
 
 def measure_ready(task: int, variant: str, implementation: str) -> tuple[FirstResult | None, FirstResult | None]:
-    """Return (cold, warm): with empty cache folders, and with what the first process left there."""
+    """Return (cold, warm): with empty cache folders, and with what the first process left there. None: it failed."""
     command = [sys.executable, "-m", "benchmarks.ready", str(task), variant, implementation]
-    return cold_and_warm(command, implementation, _ROOT)
+    try:
+        return cold_and_warm(command, implementation, _ROOT)
+    except RuntimeError as error:
+        print(f"{implementation}: {error}", file=sys.stderr)
+        return None, None
 
 
 def prepare(number: int, name: str, implementation: str) -> Callable[[], Any]:

@@ -48,10 +48,13 @@ class FirstResult:
     memory: float | None
 
 
-def cold_and_warm(command: Sequence[str], tool: str, folder: Path) -> tuple[FirstResult | None, FirstResult | None]:
+def cold_and_warm(
+    command: Sequence[str], tool: str, folder: Path | None = None
+) -> tuple[FirstResult | None, FirstResult | None]:
     """Run a command that prints what `observe` returned, with empty cache folders and with what it left there.
 
-    `folder` is where it runs. A tool that caches nothing is as it was; None stands for no result.
+    `folder` is where it runs. A tool that caches nothing is as fast as it was; None stands for what takes too long.
+    RuntimeError for a command that fails.
     """
     with tempfile.TemporaryDirectory(prefix="symgrad-bench-") as caches:
         cold = _in_fresh_process(command, caches, folder)
@@ -60,7 +63,7 @@ def cold_and_warm(command: Sequence[str], tool: str, folder: Path) -> tuple[Firs
         return cold, _in_fresh_process(command, caches, folder)
 
 
-def _in_fresh_process(command: Sequence[str], caches: str, folder: Path) -> FirstResult | None:
+def _in_fresh_process(command: Sequence[str], caches: str, folder: Path | None) -> FirstResult | None:
     environment = {**os.environ, **cache_folders(caches)}
     try:
         done = subprocess.run(
@@ -74,7 +77,9 @@ def _in_fresh_process(command: Sequence[str], caches: str, folder: Path) -> Firs
         )
     except subprocess.TimeoutExpired:
         return None
-    return FirstResult(**json.loads(done.stdout.splitlines()[-1])) if done.returncode == 0 else None
+    if done.returncode:
+        raise RuntimeError(f"no first result: {done.stderr.strip()[-2000:]}")
+    return FirstResult(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def observe(tool: str, prepare: Callable[[], Callable[[], Any]]) -> FirstResult:

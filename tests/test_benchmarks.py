@@ -1,7 +1,7 @@
 """The tasks of the benchmarks: what we and the kernels written by hand compute is what the references do."""
 
 import pytest
-from symgrad_cli.agreement import WrongResult, check
+from symgrad_cli.agreement import check
 
 from benchmarks.task import HAND_WRITTEN, OURS, find_tasks
 
@@ -16,12 +16,3 @@ def test_an_implementation_agrees_with_the_reference(task, variant, implementati
     expected = variant.reference(**data)
     for _ in range(2):  # nothing of a call may be left over for the next
         check(call(), expected, variant.tolerance)
-
-
-def test_a_wrong_result_is_found():
-    with pytest.raises(WrongResult, match="result 1 is off by"):
-        check([1.0, [2.0, 3.0]], [1.0, [2.0, 3.1]], 1e-9)
-    with pytest.raises(WrongResult, match="nan"):
-        check([float("nan")], [1.0], 1e-9)
-    with pytest.raises(WrongResult, match="shape"):
-        check([[1.0, 2.0]], [[1.0]], 1e-9)
