@@ -404,13 +404,16 @@ class NumpyWriter:
 
 
 def _is_fresh(node: Expr) -> bool:
-    """Whether NumPy computes a new array, or a number of its own type, for a node."""
-    if not isinstance(node, Apply) or not node.inputs:
+    """Whether NumPy computes a new array of floats, or a number of its own type, for a node."""
+    if not isinstance(node, Apply):
         return False
     form = node.op.numeric_form(node)
-    return isinstance(form, Contract | Routine | Concatenate) or (
-        node.op.elementwise and form is not Instruction.SELECT
-    )
+    if not node.inputs:  # maybe an int
+        return isinstance(form, Fill) and bool(node.shape)
+    if isinstance(form, Reduce):
+        return bool(form.axes)
+    whole = isinstance(form, Contract | Routine | Concatenate)
+    return whole or (node.op.elementwise and form is not Instruction.SELECT)
 
 
 def _cannot(node: Apply) -> OperandError:

@@ -103,10 +103,15 @@ class LoopWriter:
                 case BufferKind.OUTPUT:
                     self._names[position] = next(outputs)
                 case BufferKind.WORK:
-                    key = buffer.slot, buffer.shape
+                    key = buffer.slot, () if self._is_number(position) else buffer.shape
                     if key not in slots:
                         slots[key] = self.scope.identifiers.numbered("t")
                     self._names[position] = slots[key]
+
+    def _is_number(self, buffer: int) -> bool:
+        """Whether a buffer is a variable: a scalar, or a work array of one element."""
+        place = self.program.buffers[buffer]
+        return not place.shape or (place.kind is BufferKind.WORK and element_count(place.shape) == 1)
 
     def _buffer(self, access: Access) -> Buffer:
         return self.program.buffers[access.buffer]
@@ -166,7 +171,7 @@ class LoopWriter:
     def _element(self, access: Access, indices: Sequence[str], extents: Sequence[Size]) -> str:
         """Return an element as source: by its axes where the loops run over them, else by its address."""
         buffer = self._buffer(access)
-        if not buffer.shape:
+        if self._is_number(access.buffer):
             return self._names[access.buffer]
         axes = _along_axes(access.at, buffer.shape, extents)
         if axes is not None:
@@ -184,7 +189,7 @@ class LoopWriter:
     def _make(self, buffer: int, text: str) -> bool:
         """Write the line that makes an array, unless it is there or is a number; say whether it was written."""
         name = self._names[buffer]
-        if not self.program.buffers[buffer].shape or name in self._made:
+        if self._is_number(buffer) or name in self._made:
             return False
         self._made[name] = len(self.lines)
         self._line(f"{name} = {text}")
@@ -196,7 +201,7 @@ class LoopWriter:
         extent = self._extent(shape)
         made = f"np.zeros({extent})" if fill.value == 0 else f"np.full({extent}, {value})"
         if not self._make(fill.buffer, made):
-            self._line(f"{name}[:] = {value}" if shape else f"{name} = {value}")
+            self._line(f"{name} = {value}" if self._is_number(fill.buffer) else f"{name}[:] = {value}")
 
     def _statement(self, statement: Statement) -> None:
         match statement:
@@ -239,7 +244,7 @@ class LoopWriter:
         return held
 
     def _stands_still(self, target: Access) -> bool:
-        return target.at.strides[-1] == 0 and bool(self._buffer(target).shape)
+        return target.at.strides[-1] == 0 and not self._is_number(target.buffer)
 
     def _body(self, loop: Loop, indices: Sequence[str], held: dict[Accumulate, str]) -> None:
         values = self._values(loop, indices)
@@ -330,7 +335,7 @@ class LoopWriter:
 
     def _matrix(self, access: Access, batch: Batch, rows: Size, columns: Size, vector: bool) -> str | None:
         """Return an operand of a product as source, a vector or a matrix; None where its memory is not contiguous."""
-        if not self._buffer(access).shape:
+        if self._is_number(access.buffer):
             return None
         *_, row, column = access.at.strides
         if vector:
@@ -344,7 +349,7 @@ class LoopWriter:
 
     def _block(self, access: Access, batch: Batch, shape: Shape) -> str:
         """Return a contiguous part of a buffer as an array of this shape."""
-        if not self._buffer(access).shape:
+        if self._is_number(access.buffer):
             return f"np.full({self._shape(shape)}, {self._names[access.buffer]})"
         whole = self._whole(access, batch, shape)
         if whole:
@@ -372,12 +377,14 @@ class LoopWriter:
         """Write the number or the contiguous array that a call gives into a buffer."""
         place = self._target(target, batch, shape)
         flattened = ".ravel()" if ":" in place and len(shape) > 1 and not place.endswith("[:]") else ""
+        if shape and self._is_number(target.buffer):
+            flattened = ".ravel()[0]"
         if is_wide(place + call.format(*operands)):
             operands = [self._named(Text(operand)).text if is_long(operand) else operand for operand in operands]
         self._line(f"{place} = {call.format(*operands)}{flattened}")
 
     def _target(self, target: Access, batch: Batch, shape: Shape) -> str:
-        if not self._buffer(target).shape:
+        if self._is_number(target.buffer):
             return self._names[target.buffer]
         if not shape:
             return f"{self._array(target.buffer)}[{address_text(batch.start(target), batch.indices, self._size)}]"
