@@ -33,6 +33,7 @@ class Identifiers:
 
     def __init__(self, reserved: Iterable[str] = RESERVED) -> None:
         self._taken = set(reserved)
+        self._counts: dict[str, int] = {}
 
     def claim(self, wanted: str) -> str:
         """Return `wanted`, with underscores behind it until it is free."""
@@ -46,10 +47,11 @@ class Identifiers:
         return name not in self._taken and not keyword.iskeyword(name)
 
     def numbered(self, prefix: str) -> str:
-        """Return the first of prefix1, prefix2, ... that is free."""
-        number = 1
-        while f"{prefix}{number}" in self._taken:
+        """Return the next of prefix1, prefix2, ... that is free."""
+        number = self._counts.get(prefix, 0) + 1
+        while not self.is_free(f"{prefix}{number}"):
             number += 1
+        self._counts[prefix] = number
         return self.claim(f"{prefix}{number}")
 
 

@@ -174,6 +174,7 @@ class NumpyWriter:
     functions: dict[str, None] = field(default_factory=dict)  # definitions that they call
     lines: list[str] = field(default_factory=list)
     named: set[Expr] = field(default_factory=set)
+    constant: set[Expr] = field(default_factory=set)  # numbers that depend on no input: they may be ints
     written: dict[Expr, tuple[str, int]] = field(default_factory=dict)  # text, and how strongly it binds
 
     def texts(self, outputs: Sequence[Expr]) -> list[str]:
@@ -212,8 +213,11 @@ class NumpyWriter:
         if isinstance(node, Literal):
             text = number_text(node.value)
             self.written[node] = text, SIGN if text.startswith("-") else ATOM
+            self.constant.add(node)
             return
         assert isinstance(node, Apply)
+        if not node.ndim and self.constant.issuperset(node.operands):
+            self.constant.add(node)
         self.written[node] = self.content(node)
         while is_wide(self.written[node][0]):
             longest = max(node.operands, key=self.length, default=None)
@@ -304,7 +308,7 @@ class NumpyWriter:
         """Return a choice of np.where, which would make integers of integers."""
         if isinstance(node, Literal):
             return number_text(float(node.value))
-        return self.of(node) if node.inputs else f"np.float64({self.of(node)})"
+        return f"np.float64({self.of(node)})" if node in self.constant else self.of(node)
 
     def index(self, node: Apply) -> str:
         """Return the inside of the brackets of a subscript, or of scatter's index."""
