@@ -289,6 +289,8 @@ class LoopWriter:
                 return flag(f"{address_text(at, indices, self._size)} >= 0")
             case Compute(code, operands):
                 return scalar(code, [values[k] for k in operands], self._special)
+            case item:
+                raise OperandError(f"a value of the kind {type(item).__name__} cannot be written for Numba")
 
     def _special(self, name: str, arity: int) -> str:
         if (name, arity) not in self.specials:
