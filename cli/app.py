@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Check the derivative of a formula.",
     "codegen": "Write a formula and its derivatives as a Python module.",
     "ops": "List the functions of the language.",
+    "bench": "Time a formula and its derivative beside what else is installed.",
     "cache": "Show or clear the folder of compiled kernels.",
 }
 

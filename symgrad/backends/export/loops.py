@@ -321,7 +321,7 @@ class LoopWriter:
                 self._product_by_loops(product, indices)
                 return
             shape = tuple(size for size, kept in ((rows, rows != 1), (columns, columns != 1)) if kept)
-            self._assign(product.c, batch, shape, "np.dot({}, {})", [left, right])
+            self._assign(product.c, batch, shape, "np.dot({}, {})", [left, right], "+=" if product.accumulate else "=")
 
     def _product_by_loops(self, product: Matmul, batch: Sequence[str]) -> None:
         rows, inner, columns = product.rows, product.inner, product.columns
@@ -333,7 +333,7 @@ class LoopWriter:
                 b = self._element(product.b, [*batch, term, column], (*product.batch, inner, columns))
                 self._line(f"{total} += {a} * {b}")
             c = self._element(product.c, [*batch, row, column], (*product.batch, rows, columns))
-            self._line(f"{c} = {total}")
+            self._line(f"{c} {'+=' if product.accumulate else '='} {total}")
 
     def _matrix(self, access: Access, batch: Batch, rows: Size, columns: Size, vector: bool) -> str | None:
         """Return an operand of a product as source, a vector or a matrix; None where its memory is not contiguous."""
@@ -375,7 +375,9 @@ class LoopWriter:
         )
         return slice_text(first, last)
 
-    def _assign(self, target: Access, batch: Batch, shape: Shape, call: str, operands: Sequence[str]) -> None:
+    def _assign(
+        self, target: Access, batch: Batch, shape: Shape, call: str, operands: Sequence[str], sign: str = "="
+    ) -> None:
         """Write the number or the contiguous array that a call gives into a buffer."""
         place = self._target(target, batch, shape)
         flattened = ".ravel()" if ":" in place and len(shape) > 1 and not place.endswith("[:]") else ""
@@ -383,7 +385,7 @@ class LoopWriter:
             flattened = ".ravel()[0]"
         if is_wide(place + call.format(*operands)):
             operands = [self._named(Text(operand)).text if is_long(operand) else operand for operand in operands]
-        self._line(f"{place} = {call.format(*operands)}{flattened}")
+        self._line(f"{place} {sign} {call.format(*operands)}{flattened}")
 
     def _target(self, target: Access, batch: Batch, shape: Shape) -> str:
         if self._is_number(target.buffer):
