@@ -44,16 +44,17 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
 
 def as_loop(product: Matmul) -> Loop:
     """Return the loop that adds a product to its result; each element is a sum in the order of the inner index."""
-    a, b, c = product.a, product.b, product.c
-    last = len(product.batch)
-    body = (
-        Load(Access(a.buffer, Affine(a.at.offset, (*a.at.strides, 0)))),
-        Load(Access(b.buffer, Affine(b.at.offset, (*b.at.strides[:last], 0, *b.at.strides[last:])))),
-        Compute(Instruction.MUL, (0, 1)),
-    )
-    target = Access(c.buffer, Affine(c.at.offset, (*c.at.strides[:-1], 0, c.at.strides[-1])))
     extents = (*product.batch, product.rows, product.inner, product.columns)
-    return arrange(Loop(extents, body, (Accumulate(target, Instruction.ADD, 2),)))
+    rank = len(extents)
+    kept = [axis for axis, extent in enumerate(extents) if extent != 1]
+
+    def over(access: Access, missing: int) -> Access:
+        strides = [*access.at.strides[:missing], 0, *access.at.strides[missing:]]
+        return Access(access.buffer, Affine(access.at.offset, tuple(strides[axis] for axis in kept)))
+
+    a, b = Load(over(product.a, rank - 1)), Load(over(product.b, rank - 3))
+    total = Accumulate(over(product.c, rank - 2), Instruction.ADD, 2)
+    return arrange(Loop(tuple(extents[axis] for axis in kept), (a, b, Compute(Instruction.MUL, (0, 1))), (total,)))
 
 
 def _emit_one(

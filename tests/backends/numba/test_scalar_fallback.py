@@ -16,13 +16,11 @@ import numpy as np
 import symgrad as sg
 
 FORMULAS = {
-    "logistic": "f(X[m,n], w[n], y[m], lam) = sum(softplus(-y*(X @ w))) + lam*sum(w**2)",
-    "mixture": "f(X[m,n], w[n]) = sum(logsumexp(X*w - log(1 + exp(X)), axis=1))",
-    "angles": "f(X[m,n], w[n], y[m]) = sum(atan2(sin(y), 2 + cos(y))*tanh(y)) + sum(hypot(X, exp2(w)))",
-    "powers": "f(w[n]) = sum(abs(w)**2.5 + w**4 - cbrt(w)) + prod(erf(w) + 2)",
+    "regression": "f(X[m,n], w[n], y[m]) = sum(softplus(-y*(X @ w))) + sum(logsumexp(X*w, axis=1)) + sum(abs(w)**2.5)",
+    "angles": "f(X[m,n], w[n], y[m]) = sum(atan2(sin(y), 2 + cos(y))*tanh(y)) + sum(hypot(X, exp2(w))) + sum(cbrt(X))",
 }
 rng = np.random.default_rng(0)
-given = {"X": rng.standard_normal((33, 7)), "w": rng.standard_normal(7), "y": rng.standard_normal(33), "lam": 0.3}
+given = {"X": rng.standard_normal((33, 7)), "w": rng.standard_normal(7), "y": rng.standard_normal(33)}
 results = {}
 for name, formula in FORMULAS.items():
     for dtype in ("float64", "float32"):
@@ -31,7 +29,7 @@ for name, formula in FORMULAS.items():
         results[name, dtype] = [float(value), *(g.ravel().tolist() for g in gradients.values())]
 print(json.dumps([[*key, value] for key, value in results.items()]))
 """
-FORMULAS, DTYPES = 4, 2
+KERNELS = 2 * 2  # formulas, dtypes
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +48,9 @@ def run(folder, scalar):
 
 def test_scalar_calls_give_the_same_numbers_from_a_cache_of_their_own(folder):
     vector = run(folder, scalar=False)
-    assert len(list(folder.iterdir())) == FORMULAS * DTYPES
+    assert len(list(folder.iterdir())) == KERNELS
     scalar = run(folder, scalar=True)
-    assert len(list(folder.iterdir())) == 2 * FORMULAS * DTYPES
+    assert len(list(folder.iterdir())) == 2 * KERNELS
     for (name, dtype), value in vector.items():
         ulp = np.finfo(dtype).eps
         for one, other in zip(value, scalar[name, dtype], strict=True):
