@@ -28,8 +28,7 @@ def compile_program(program: Program, options: Options | DType = "float64", cach
     """
     layout = make_layout(program)
     chosen = options if isinstance(options, Options) else make_options(options)
-    result = cached_compilation(program, layout, chosen, use_disk=cache)
-    return CompiledKernel(program, layout, chosen.dtype, result.entry_point, result)
+    return CompiledKernel(program, layout, chosen.dtype, cached_compilation(program, layout, chosen, use_disk=cache))
 
 
 __all__ = ["CompiledKernel", "compile_program"]
