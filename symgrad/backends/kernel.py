@@ -19,6 +19,7 @@ from symgrad.core.expr import Expr, Input
 from symgrad.diff.jacobian import jacobian
 from symgrad.errors import OperandError, ShapeError, UnknownNameError
 from symgrad.lowering import lower
+from symgrad.ops.linalg.gram import weighted_grams
 from symgrad.simplify import simplify
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -70,7 +71,7 @@ class Program:
     def compile(self) -> Compiled:
         """Compile now. Numba is imported here and not before: it takes half a second."""
         backend = import_module("symgrad.backends.numba")
-        compiled: Compiled = backend.compile_program(lower(self.outputs, self.inputs), self._options)
+        compiled: Compiled = backend.compile_program(lower(weighted_grams(self.outputs), self.inputs), self._options)
         return compiled
 
 

@@ -12,12 +12,14 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from symgrad.backends.numba.loops import emit_fill, emit_loop
+from symgrad.backends.numba.scalars import intrinsic
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Library, Symbol, register
 from symgrad.core.dims import Size, element_count
 from symgrad.core.numeric import Instruction
-from symgrad.lowering.kernel_ir import Access, Accumulate, Affine, Compute, Fill, Load, Loop, Matmul
+from symgrad.lowering.kernel_ir import Access, Accumulate, Affine, Call, Compute, Fill, Load, Loop, Matmul
 from symgrad.lowering.looporder import arrange
+from symgrad.ops.linalg.gram import ROOM
 
 I8, I32 = ir.IntType(8), ir.IntType(32)
 Use = Callable[[Symbol], None]
@@ -75,6 +77,70 @@ def _emit_one(
         call.gemm((a, a_row, a_column), (b, b_row, b_column), c, (rows, inner, columns))
 
 
+def emit_weighted_gram(scope: Scope, call: Call, use: Use) -> None:
+    """Emit X' diag(v) X as the sum of Z' Z over strips of rows: Z is X scaled by the roots of the weights.
+
+    Rows of positive weight are collected at the front of a strip, those of negative weight, to be subtracted, at its
+    end. Scaled rows stay in the cache, in the room below the result.
+    """
+    assert not call.batch, "only single products are made so"
+    n, rows = scope.size(call.size), scope.size(call.columns)
+    x, weights, result = (scope.pointers(access.buffer) for access in (*call.operands, call.result))
+    b = scope.builder
+    square = b.mul(n, n)
+    with scope.loop(square) as index:
+        b.store(scope.number(0.0), b.gep(result, [index]))
+    if scope.reproducible:
+        emit_loop(scope, _gram_in_order(call), use)
+        return
+    blas, room = _Call(scope, use), b.gep(result, [square])
+    strips = b.sdiv(b.add(rows, ir.Constant(I64, ROOM - 1)), ir.Constant(I64, ROOM))
+    with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), n)), scope.loop(strips) as strip:
+        start = b.mul(strip, ir.Constant(I64, ROOM))
+        left = b.sub(rows, start)
+        count = b.select(b.icmp_signed("<", left, ir.Constant(I64, ROOM)), left, ir.Constant(I64, ROOM))
+        front = _scale_rows(scope, b.gep(x, [b.mul(start, n)]), b.gep(weights, [start]), room, (n, count))
+        for first, length, factor in ((ir.Constant(I64, 0), front, 1.0), (front, b.sub(count, front), -1.0)):
+            with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), length)):
+                blas.syrk(b.gep(room, [b.mul(first, n)]), n, length, factor, result)
+    with scope.loop(n) as row, scope.loop(row) as column:
+        below = b.gep(result, [b.add(b.mul(row, n), column)])
+        b.store(b.load(below), b.gep(result, [b.add(b.mul(column, n), row)]))
+
+
+def _scale_rows(
+    scope: Scope, x: ir.Value, weights: ir.Value, room: ir.Value, sizes: tuple[ir.Value, ir.Value]
+) -> ir.Value:
+    """Write the rows times the roots of their weights, negative ones from the end; return how many are at the front."""
+    b, (n, count) = scope.builder, sizes
+    front, back = cgutils.alloca_once(b, I64), cgutils.alloca_once(b, I64)
+    b.store(ir.Constant(I64, 0), front)
+    b.store(count, back)
+    with scope.loop(count) as index:
+        weight = b.load(b.gep(weights, [index]))
+        negative = b.zext(b.fcmp_ordered("<", weight, scope.number(0.0)), I64)
+        root = intrinsic(scope, "llvm.sqrt", [intrinsic(scope, "llvm.fabs", [weight])])
+        at_front, at_back = b.load(front), b.sub(b.load(back), negative)
+        row = b.mul(b.select(b.trunc(negative, ir.IntType(1)), at_back, at_front), n)
+        b.store(b.sub(b.add(at_front, ir.Constant(I64, 1)), negative), front)
+        b.store(at_back, back)
+        source, target = b.gep(x, [b.mul(index, n)]), b.gep(room, [row])
+        with scope.loop(n) as column:
+            b.store(b.fmul(root, b.load(b.gep(source, [column]))), b.gep(target, [column]))
+    return b.load(front)
+
+
+def _gram_in_order(call: Call) -> Loop:
+    """Return the loop that adds one row after the other."""
+    x, weights = (access.buffer for access in call.operands)
+    n = call.size
+    left, right = (Load(Access(x, Affine(0, strides))) for strides in ((n, 1, 0), (n, 0, 1)))
+    weight = Load(Access(weights, Affine(0, (1, 0, 0))))
+    body = (weight, left, Compute(Instruction.MUL, (0, 1)), right, Compute(Instruction.MUL, (2, 3)))
+    target = Accumulate(Access(call.result.buffer, Affine(0, (0, n, 1))), Instruction.ADD, 4)
+    return Loop((call.columns, n, n), body, (target,))
+
+
 Matrix = tuple[ir.Value, Size, Size]
 Vector = tuple[ir.Value, Size]
 
@@ -111,6 +177,12 @@ class _Call:
         one, zero = self._real(1.0), self._real(0.0)
         operands = [b[0], b_leading, a[0], a_leading]
         self._call("gemm", [b_flag, a_flag, *shape, one, *operands, zero, c, self._int(columns)])
+
+    def syrk(self, a: ir.Value, n: ir.Value, rows: ir.Value, factor: float, c: ir.Value) -> None:
+        """Emit c += factor * a' a for a row-major `a` of `rows` x `n`; only c[i, j] with j <= i is touched."""
+        leading, one = self._int(n), self._real(1.0)
+        shape = [self._slot(ir.Constant(I8, ord("U"))), self._flag(False), leading, self._int(rows)]
+        self._call("syrk", [*shape, self._real(factor), a, leading, one, c, leading])
 
     def _operand(self, matrix: Matrix, rows: ir.Value, columns: ir.Value) -> tuple[ir.Value, ir.Value]:
         _, row, column = matrix
