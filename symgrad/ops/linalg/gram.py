@@ -76,7 +76,7 @@ def _weights(scaled: Expr, other: Expr, on_the_left: bool) -> Expr | None:
         spread = (1,) * (2 - factor.ndim) + factor.shape
         if spread[1 - axis] != 1 or spread[axis] not in (1, rows):
             return None
-        flat = _flat(factor, axis)
+        flat = _flat(factor)
         total = flat if total is None else total * flat
     return total if total is not None and total.shape == (rows,) else None
 
@@ -93,7 +93,7 @@ def _factors(node: Expr) -> list[Expr]:
     return found
 
 
-def _flat(factor: Expr, axis: int) -> Expr:
+def _flat(factor: Expr) -> Expr:
     """Return a factor of shape (k,), (1, k) or (k, 1) as a vector, and one of a single element as a scalar."""
     if factor.ndim < 2:
         return factor[0] if factor.shape == (1,) else factor

@@ -5,6 +5,8 @@ import pytest
 
 import symgrad as sg
 from symgrad.backends.numba import compile_program
+from symgrad.backends.numba.emission import compile_function
+from symgrad.backends.numba.layout import make_layout
 from symgrad.backends.options import Options
 from symgrad.lowering import check, lower
 from symgrad.lowering.kernel_ir import Call
@@ -35,7 +37,7 @@ def program_of(text):
 
 def expected(text, given):
     names = {"diag": np.diag, "exp": np.exp, **given}
-    return eval(text, {}, names)  # noqa: S307  # a formula from above
+    return eval(text, {}, names)  # a formula from above
 
 
 def routines(program):
@@ -103,3 +105,30 @@ def test_the_hessian_of_a_logistic_regression():
     kernel = sg.compile(hessian, wrt=[])
     np.testing.assert_allclose(kernel(given), expected, rtol=1e-12, atol=1e-12)
     assert routines(lowered(hessian)) == ["weighted_gram"]
+
+
+GRAMS = ["X.T @ X", "X @ X.T", "X[:,1:] @ X[:,1:].T", "X[1:].T @ X[1:]", "X[:,:2].T @ X[:,:2]", "sin(X) @ sin(X).T"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("text", GRAMS)
+def test_a_matrix_times_its_transpose(text, dtype):
+    f = sg.parse(f"f(X[m,n]) = {text}")
+    kernel = compile_program(lower([f], list(f.inputs.values())), dtype, cache=False)
+    for rows, columns in ((40, 9), (3, 70), (1, 4), (2, 2)):
+        x = np.random.default_rng(0).standard_normal((rows, columns)).astype(dtype)
+        (found,) = kernel([x], {"m": rows, "n": columns})
+        wanted = eval(text, {}, {"X": x, "sin": np.sin})
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=100 * np.finfo(dtype).eps * (rows + columns))
+        np.testing.assert_array_equal(found, found.T)
+
+
+def test_gram_products_of_a_batch_use_syrk():
+    f = sg.parse("f(S[b,m,n]) = S @ transpose(S, axes=(0, 2, 1))")
+    kernel = compile_program(lower([f], list(f.inputs.values())), cache=False)
+    s = np.random.default_rng(0).standard_normal((4, 6, 11))
+    (found,) = kernel([s], {"b": 4, "m": 6, "n": 11})
+    np.testing.assert_allclose(found, s @ s.transpose(0, 2, 1), rtol=1e-13, atol=1e-13)
+    program = lower([f], list(f.inputs.values()))
+    _, symbols = compile_function(program, make_layout(program), Options(), "probe")
+    assert [symbol.function for symbol in symbols] == ["dsyrk"]
