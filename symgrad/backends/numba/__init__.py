@@ -27,7 +27,7 @@ def compile_program(program: Program, options: Options | DType = "float64", cach
     does not have.
     """
     layout = make_layout(program)
-    chosen = options if isinstance(options, Options) else make_options(options)
+    chosen = make_options(options) if isinstance(options, str) else options
     return CompiledKernel(program, layout, chosen.dtype, cached_compilation(program, layout, chosen, use_disk=cache))
 
 
