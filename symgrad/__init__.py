@@ -46,8 +46,21 @@ from symgrad.ops.broadcasting import broadcast_to, sum
 from symgrad.ops.constants import e, eye, ones, pi, size, zeros
 from symgrad.ops.contraction import matmul, outer, trace
 from symgrad.ops.einsum import einsum, tensordot
-from symgrad.ops.exponential import exp, expm1, log, log1p, sigmoid, softplus, sqrt
-from symgrad.ops.hyperbolic import cosh, sinh, tanh
+from symgrad.ops.exponential import (
+    cbrt,
+    exp,
+    exp2,
+    exp10,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    sigmoid,
+    softplus,
+    sqrt,
+)
+from symgrad.ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from symgrad.ops.integrals import expi, expint, li
 from symgrad.ops.joining import block, concatenate, hstack, stack, vstack
 from symgrad.ops.linalg.cholesky import cholesky, cholesky_inverse, cholesky_solve
@@ -134,14 +147,17 @@ __all__ = [
     "__version__",
     "abs",
     "acos",
+    "acosh",
     "airyai",
     "airyaiprime",
     "airybi",
     "airybiprime",
     "asin",
+    "asinh",
     "assume",
     "atan",
     "atan2",
+    "atanh",
     "besseli",
     "besselj",
     "besselk",
@@ -150,6 +166,7 @@ __all__ = [
     "betaln",
     "block",
     "broadcast_to",
+    "cbrt",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
@@ -180,6 +197,8 @@ __all__ = [
     "erfi",
     "erfinv",
     "exp",
+    "exp2",
+    "exp10",
     "expi",
     "expint",
     "expm",
@@ -208,6 +227,8 @@ __all__ = [
     "li",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "logdet",
     "loggamma",
     "logsumexp",

@@ -303,9 +303,13 @@ def compile(
     the convention "tangent" for inputs that are assumed symmetric, ...
 
     All numbers of a kernel are of its `dtype`: inputs of another real type are converted, so that a float64 array is
-    rounded by a float32 kernel. With `reproducible`, results do not depend on vector width, BLAS or the memory order
-    of the inputs: sums and matrix products run in a fixed order, at several times the cost.
-    (`symgrad.backends.options.Options` says what is promised, and what is not.)
+    rounded by a float32 kernel, and integers and flags become reals; complex numbers are refused. Large arrays in
+    Fortran's order, or with gaps between rows, are read in place by a variant of the kernel, compiled at the first such
+    call, where that is faster than a copy.
+
+    With `reproducible`, results do not depend on vector width, BLAS or the memory order of the inputs: sums and matrix
+    products run in a fixed order, at several times the cost. (`symgrad.backends.options.Options` says what is promised,
+    and what is not.)
 
     >>> k = compile("sum(x**2)", wrt="x")
     >>> k(x=[1.0, 2.0])

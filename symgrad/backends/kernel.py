@@ -13,11 +13,13 @@ from symgrad.backends.membership import require
 from symgrad.backends.options import DType, Options, make_options
 from symgrad.backends.partition import Partition, partition
 from symgrad.backends.reference import bind_sizes, check_requirements
+from symgrad.backends.strides import Kinds, in_order, pitches, profitable, strides_of, with_strides, worth_keeping
 from symgrad.core.dims import shape_text
 from symgrad.core.expr import Expr, Input
 from symgrad.diff.jacobian import jacobian
 from symgrad.errors import OperandError, ShapeError, UnknownNameError
 from symgrad.lowering import lower
+from symgrad.ops.linalg.gram import weighted_grams
 from symgrad.simplify import simplify
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -44,16 +46,32 @@ class Program:
         self.inputs = tuple(inputs)
         self._options = options
         self._compiled: Compiled | None = None
+        self._variants: dict[Kinds, tuple[Kinds, Program]] = {}
 
     def __call__(self, arrays: Sequence[Array], sizes: Mapping[str, int]) -> list[Array]:
+        if not all(array.flags.c_contiguous for array in arrays):
+            return self._of_any_strides(arrays, sizes)
+        return self._run(arrays, sizes)
+
+    def _run(self, arrays: Sequence[Array], sizes: Mapping[str, int]) -> list[Array]:
         if self._compiled is None:
             self._compiled = self.compile()
         return self._compiled(arrays, sizes)
 
+    def _of_any_strides(self, arrays: Sequence[Array], sizes: Mapping[str, int]) -> list[Array]:
+        """Call the program compiled for these kinds of strides; a copy has the one order that is reproducible."""
+        kinds: Kinds = tuple([None if self._options.reproducible else strides_of(array) for array in arrays])
+        if kinds not in self._variants:
+            chosen = profitable(self.outputs, self.inputs, kinds) if any(kinds) else kinds
+            variant = Program(*with_strides(self.outputs, self.inputs, chosen), self._options) if any(chosen) else self
+            self._variants[kinds] = chosen, variant
+        chosen, variant = self._variants[kinds]
+        return variant._run(in_order(arrays, chosen), {**sizes, **pitches(self.inputs, arrays, chosen)})
+
     def compile(self) -> Compiled:
         """Compile now. Numba is imported here and not before: it takes half a second."""
         backend = import_module("symgrad.backends.numba")
-        compiled: Compiled = backend.compile_program(lower(self.outputs, self.inputs), self._options)
+        compiled: Compiled = backend.compile_program(lower(weighted_grams(self.outputs), self.inputs), self._options)
         return compiled
 
 
@@ -142,7 +160,10 @@ class Kernel:
         given = {**inputs, **named} if inputs is not None else named
         if given.keys() != self.inputs.keys():
             self._check_names(given)
-        arrays = [self._as_array(name, given[name]) for name in self.inputs]
+        arrays = [
+            given[name] if worth_keeping(given[name], self._real) else self._as_array(name, given[name])
+            for name in self.inputs
+        ]
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
         if sizes is None:

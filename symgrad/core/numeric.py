@@ -147,6 +147,9 @@ class Contract:
     """NumPy's matmul: vectors, matrices and leading batch axes."""
 
 
+WEIGHTED_GRAM = "weighted_gram"  # a routine that is emitted in place: X' diag(v) X, with room for scaled rows below
+
+
 @dataclass(frozen=True, slots=True)
 class Routine:
     """A dense linear-algebra routine on the last two axes, by its name in `backends/numba/routines`.

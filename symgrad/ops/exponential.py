@@ -1,4 +1,4 @@
-"""Exponentials, logarithms, the square root, and their stable relatives."""
+"""Exponentials, logarithms, roots, and their stable relatives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, Interval
 from symgrad.core.expr import Apply, Expr, Partials
 from symgrad.core.numeric import Instruction, Libm
-from symgrad.core.traits import InverseOf, Kink
+from symgrad.core.traits import InverseOf, Kink, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN, of_root
 from symgrad.ops.piecewise import absolute, maximum, where
@@ -27,6 +27,26 @@ def log_partial(_y: Expr, x: Expr) -> Expr:
 
 def log1p_partial(_y: Expr, x: Expr) -> Expr:
     return 1 / (1 + x)
+
+
+def exp2_partial(y: Expr, _x: Expr) -> Expr:
+    return log(2) * y
+
+
+def exp10_partial(y: Expr, _x: Expr) -> Expr:
+    return log(10) * y
+
+
+def log2_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / (log(2) * x)
+
+
+def log10_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / (log(10) * x)
+
+
+def cbrt_partial(y: Expr, _x: Expr) -> Expr:
+    return 1 / (3 * y**2)
 
 
 def sqrt_partial(y: Expr, _x: Expr) -> Expr:
@@ -55,6 +75,34 @@ def expand_softplus(node: Apply) -> Expr:
 
 def softplus_reference(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.logaddexp(0.0, x))
+
+
+def exp10_reference(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.power(10.0, x))
+
+
+def exp2_mp(x):  # type: ignore[no-untyped-def]  # an mpf
+    import mpmath
+
+    return mpmath.power(2, x)
+
+
+def exp10_mp(x):  # type: ignore[no-untyped-def]  # an mpf
+    import mpmath
+
+    return mpmath.power(10, x)
+
+
+def log2_mp(x):  # type: ignore[no-untyped-def]  # an mpf
+    import mpmath
+
+    return mpmath.log(x, 2)
+
+
+def cbrt_mp(x):  # type: ignore[no-untyped-def]  # an mpf
+    import mpmath
+
+    return mpmath.sign(x) * mpmath.cbrt(abs(x))
 
 
 def sigmoid_mp(x):  # type: ignore[no-untyped-def]  # an mpf
@@ -130,6 +178,66 @@ sqrt = elementwise(
     domain=(NONNEGATIVE,),
     kinks=(Kink("x = 0", "infinity, the one-sided slope"),),
     sympy="sqrt",
+)
+cbrt = elementwise(
+    "cbrt",
+    doc="The real cube root, negative for a negative x.",
+    properties=SAME_SIGN,
+    derivative=Partials((cbrt_partial,)),
+    numeric=Libm("cbrt"),
+    reference="numpy:cbrt",
+    mp=cbrt_mp,
+    kinks=(Kink("x = 0", "infinity, the slope"),),
+    traits=frozenset({Odd()}),
+    sympy="symgrad.ops.sympy_forms:cbrt",
+)
+exp2 = elementwise(
+    "exp2",
+    doc="2 to the power x.",
+    properties=POSITIVE_RESULT,
+    latex=r"\exp_2",
+    derivative=Partials((exp2_partial,)),
+    numeric=Libm("exp2"),
+    reference="numpy:exp2",
+    mp=exp2_mp,
+    traits=frozenset({InverseOf("log2")}),
+    sympy="symgrad.ops.sympy_forms:exp2",
+)
+exp10 = elementwise(
+    "exp10",
+    doc="10 to the power x.",
+    properties=POSITIVE_RESULT,
+    latex=r"\exp_{10}",
+    derivative=Partials((exp10_partial,)),
+    numeric=Libm("exp10"),
+    reference=exp10_reference,
+    mp=exp10_mp,
+    traits=frozenset({InverseOf("log10")}),
+    sympy="symgrad.ops.sympy_forms:exp10",
+)
+log2 = elementwise(
+    "log2",
+    doc="The logarithm to base 2.",
+    latex=r"\log_2",
+    derivative=Partials((log2_partial,)),
+    numeric=Libm("log2"),
+    reference="numpy:log2",
+    mp=log2_mp,
+    domain=(POSITIVE,),
+    traits=frozenset({InverseOf("exp2")}),
+    sympy="symgrad.ops.sympy_forms:log2",
+)
+log10 = elementwise(
+    "log10",
+    doc="The logarithm to base 10.",
+    latex=r"\log_{10}",
+    derivative=Partials((log10_partial,)),
+    numeric=Libm("log10"),
+    reference="numpy:log10",
+    mp="mpmath:log10",
+    domain=(POSITIVE,),
+    traits=frozenset({InverseOf("exp10")}),
+    sympy="symgrad.ops.sympy_forms:log10",
 )
 sigmoid = elementwise(
     "sigmoid",

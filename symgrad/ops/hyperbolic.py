@@ -1,12 +1,14 @@
-"""Hyperbolic functions."""
+"""Hyperbolic functions and their inverses."""
 
 from __future__ import annotations
 
+from symgrad.core.domain import Interval
 from symgrad.core.expr import Expr, Partials
 from symgrad.core.numeric import Libm
-from symgrad.core.traits import Even, Odd
+from symgrad.core.traits import Even, InverseOf, Kink, Odd
 from symgrad.ops.define import elementwise
-from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN
+from symgrad.ops.exponential import sqrt
+from symgrad.ops.infer import NONNEGATIVE_RESULT, POSITIVE_RESULT, SAME_SIGN
 
 
 def sinh_partial(_y: Expr, x: Expr) -> Expr:
@@ -21,6 +23,18 @@ def tanh_partial(y: Expr, _x: Expr) -> Expr:
     return 1 - y**2
 
 
+def asinh_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / sqrt(1 + x**2)
+
+
+def acosh_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / sqrt(x**2 - 1)
+
+
+def atanh_partial(_y: Expr, x: Expr) -> Expr:
+    return 1 / (1 - x**2)
+
+
 sinh = elementwise(
     "sinh",
     doc="The hyperbolic sine.",
@@ -30,7 +44,7 @@ sinh = elementwise(
     numeric=Libm("sinh"),
     reference="numpy:sinh",
     mp="mpmath:sinh",
-    traits=frozenset({Odd()}),
+    traits=frozenset({Odd(), InverseOf("asinh")}),
     sympy="sinh",
 )
 cosh = elementwise(
@@ -54,6 +68,47 @@ tanh = elementwise(
     numeric=Libm("tanh"),
     reference="numpy:tanh",
     mp="mpmath:tanh",
-    traits=frozenset({Odd()}),
+    traits=frozenset({Odd(), InverseOf("atanh")}),
     sympy="tanh",
+)
+asinh = elementwise(
+    "asinh",
+    doc="The number whose hyperbolic sine is x.",
+    properties=SAME_SIGN,
+    aliases=("arcsinh",),
+    latex=r"\operatorname{arsinh}",
+    derivative=Partials((asinh_partial,)),
+    numeric=Libm("asinh"),
+    reference="numpy:arcsinh",
+    mp="mpmath:asinh",
+    traits=frozenset({Odd(), InverseOf("sinh")}),
+    sympy="asinh",
+)
+acosh = elementwise(
+    "acosh",
+    doc="The number y >= 0 whose hyperbolic cosine is x.",
+    properties=NONNEGATIVE_RESULT,
+    aliases=("arccosh",),
+    latex=r"\operatorname{arcosh}",
+    derivative=Partials((acosh_partial,)),
+    numeric=Libm("acosh"),
+    reference="numpy:arccosh",
+    mp="mpmath:acosh",
+    domain=(Interval(low=1.0, closed_low=True),),
+    kinks=(Kink("x = 1", "infinity, the one-sided slope"),),
+    sympy="acosh",
+)
+atanh = elementwise(
+    "atanh",
+    doc="The number whose hyperbolic tangent is x.",
+    properties=SAME_SIGN,
+    aliases=("arctanh",),
+    latex=r"\operatorname{artanh}",
+    derivative=Partials((atanh_partial,)),
+    numeric=Libm("atanh"),
+    reference="numpy:arctanh",
+    mp="mpmath:atanh",
+    domain=(Interval(-1.0, 1.0),),
+    traits=frozenset({Odd(), InverseOf("tanh")}),
+    sympy="atanh",
 )

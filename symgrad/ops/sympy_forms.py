@@ -31,6 +31,33 @@ def log1p(x: Any) -> Any:
     return sympy.log(1 + x)
 
 
+def exp2(x: Any) -> Any:
+    return 2**x
+
+
+def exp10(x: Any) -> Any:
+    return 10**x
+
+
+def log2(x: Any) -> Any:
+    import sympy
+
+    return sympy.log(x) / sympy.log(2)
+
+
+def log10(x: Any) -> Any:
+    import sympy
+
+    return sympy.log(x) / sympy.log(10)
+
+
+def cbrt(x: Any) -> Any:
+    """The real root; SymPy's own is complex for a negative x."""
+    import sympy
+
+    return sympy.sign(x) * sympy.cbrt(sympy.Abs(x))
+
+
 def sigmoid(x: Any) -> Any:
     import sympy
 

@@ -12,12 +12,9 @@ from symgrad.core.multiresult import multi_result_names
 _FOREIGN = {
     "ln": "log",
     "lg": "log",
-    "log10": "log(x)/log(10)",
-    "log2": "log(x)/log(2)",
     "pow": "**",
     "power": "**",
     "square": "x**2",
-    "cbrt": "x**(1/3)",
     "matmul": "@",
     "mm": "@",
     "fabs": "abs",

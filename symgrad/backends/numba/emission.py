@@ -22,14 +22,14 @@ from numba.np.arrayobj import make_array
 from symgrad.backends.numba.entry import entry_symbol, make_entry
 from symgrad.backends.numba.layout import Layout, Region, round_up
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
-from symgrad.backends.numba.matrices import emit_matmul
+from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
 from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.scope import I64, Scope, emit_block
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
-from symgrad.core.numeric import Libm, Special
+from symgrad.core.numeric import WEIGHTED_GRAM, Libm, Special
 from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement, Strip
 
 I32 = ir.IntType(32)
@@ -134,12 +134,12 @@ class _Main:
         match statement:
             case Strip():
                 self._strip(statement)
-            case Call():
+            case Call() if statement.name != WEIGHTED_GRAM:
                 self._routine(statement)
             case Fill():
                 count = element_count(self.program.buffers[statement.buffer].shape)
                 emit_fill(self.scope, statement, self.scope.size(count))
-            case Loop() | Matmul() | Recur():
+            case Loop() | Matmul() | Recur() | Call():
                 self._call_function(statement, f"statement_{self.key}_{len(self.functions)}")
 
     def _strip(self, strip: Strip) -> None:
@@ -170,7 +170,7 @@ class _Main:
         place = self.layout.places[buffer]
         return _at(self.builder, self.bases[place.base], place.element)
 
-    def _call_function(self, statement: Loop | Matmul | Recur, name: str) -> None:
+    def _call_function(self, statement: Loop | Matmul | Recur | Call, name: str) -> None:
         """Call the function of a statement; statements that differ in nothing but their buffers share it."""
         order: list[int] = []
 
@@ -188,7 +188,7 @@ class _Main:
             self.functions[key] = self._function(statement, name, bases)
         self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
-    def _function(self, statement: Loop | Matmul | Recur, name: str, bases: list[Base]) -> ir.Function:
+    def _function(self, statement: Loop | Matmul | Recur | Call, name: str, bases: list[Base]) -> ir.Function:
         pointer = self.real.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.scope.dims) + [pointer] * len(bases))
         function = ir.Function(self.function.module, kind, name)
@@ -209,6 +209,8 @@ class _Main:
                 emit_matmul(scope, statement, self.use)
             case Recur():
                 emit_recurrence(scope, statement)
+            case Call():
+                emit_weighted_gram(scope, statement, self.use)
         builder.ret_void()
         return function
 

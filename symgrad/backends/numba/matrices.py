@@ -1,4 +1,4 @@
-"""Matrix products: BLAS, or loops where the order of the sums is promised.
+"""Matrix products: BLAS, or loops where they are faster or the order of the sums is promised.
 
 Row-major matrices are BLAS's column-major ones transposed: flags, not copies.
 """
@@ -12,12 +12,25 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from symgrad.backends.numba.loops import emit_loop
+from symgrad.backends.numba.scalars import intrinsic
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Library, Symbol, register
 from symgrad.core.dims import Size, element_count
 from symgrad.core.numeric import Instruction
-from symgrad.lowering.kernel_ir import Access, Accumulate, Affine, Compute, Load, Loop, Matmul, Number, Store
+from symgrad.lowering.kernel_ir import (
+    Access,
+    Accumulate,
+    Affine,
+    Call,
+    Compute,
+    Load,
+    Loop,
+    Matmul,
+    Number,
+    Store,
+)
 from symgrad.lowering.looporder import arrange
+from symgrad.ops.linalg.gram import ROOM
 
 I8, I32 = ir.IntType(8), ir.IntType(32)
 Use = Callable[[Symbol], None]
@@ -30,7 +43,7 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
         for size in (access.at.offset, *access.at.strides, *product.batch):
             scope.size(size)
     sizes = [scope.size(size) for size in (product.rows, product.inner, product.columns)]
-    if scope.reproducible:
+    if scope.reproducible or _of_vectors(product):
         if not product.accumulate:
             emit_loop(scope, as_zeros(product), use)
         emit_loop(scope, as_loop(product), use)
@@ -48,6 +61,12 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
         _emit_one(call, product, indices, *sizes)
 
 
+def _of_vectors(product: Matmul) -> bool:
+    """Is it a batch of products with a vector? A loop is six times faster than a call for each 4 x 4 matrix, twice as
+    fast for 16 x 16, and no slower for 300 x 300."""
+    return bool(product.batch) and (product.columns == 1 or product.rows == 1)
+
+
 def as_zeros(product: Matmul) -> Loop:
     """Return the loop that sets the result of a product to zero."""
     extents = (*product.batch, product.rows, product.columns)
@@ -56,16 +75,17 @@ def as_zeros(product: Matmul) -> Loop:
 
 def as_loop(product: Matmul) -> Loop:
     """Return the loop that adds a product to its result; each element is a sum in the order of the inner index."""
-    a, b, c = product.a, product.b, product.c
-    last = len(product.batch)
-    body = (
-        Load(Access(a.buffer, Affine(a.at.offset, (*a.at.strides, 0)))),
-        Load(Access(b.buffer, Affine(b.at.offset, (*b.at.strides[:last], 0, *b.at.strides[last:])))),
-        Compute(Instruction.MUL, (0, 1)),
-    )
-    target = Access(c.buffer, Affine(c.at.offset, (*c.at.strides[:-1], 0, c.at.strides[-1])))
     extents = (*product.batch, product.rows, product.inner, product.columns)
-    return arrange(Loop(extents, body, (Accumulate(target, Instruction.ADD, 2),)))
+    rank = len(extents)
+    kept = [axis for axis, extent in enumerate(extents) if extent != 1]
+
+    def over(access: Access, missing: int) -> Access:
+        strides = [*access.at.strides[:missing], 0, *access.at.strides[missing:]]
+        return Access(access.buffer, Affine(access.at.offset, tuple(strides[axis] for axis in kept)))
+
+    a, b = Load(over(product.a, rank - 1)), Load(over(product.b, rank - 3))
+    total = Accumulate(over(product.c, rank - 2), Instruction.ADD, 2)
+    return arrange(Loop(tuple(extents[axis] for axis in kept), (a, b, Compute(Instruction.MUL, (0, 1))), (total,)))
 
 
 def _emit_one(
@@ -83,10 +103,90 @@ def _emit_one(
         call.gemv((a, a_row, a_column), rows, inner, (b, b_row), (c, c_row))
     elif product.rows == 1:
         call.gemv((b, b_column, b_row), columns, inner, (a, a_column), (c, c_column))
+    elif c_column == 1 and _is_gram(product):  # what it is added to in strips is a sum of such products
+        call.syrk((a, a_row, a_column), rows, inner, 1.0, (c, c_row))
+        _mirror(scope, (c, c_row), rows)
     elif c_column == 1:
         call.gemm((a, a_row, a_column), (b, b_row, b_column), (c, c_row), (rows, inner, columns))
     else:
         call.gemm((b, b_column, b_row), (a, a_column, a_row), (c, c_column), (columns, inner, rows))
+
+
+def _is_gram(product: Matmul) -> bool:
+    """Is it the product of a matrix and its own transpose?"""
+    a, b = product.a, product.b
+    turned = (*b.at.strides[:-2], b.at.strides[-1], b.at.strides[-2])
+    return a.buffer == b.buffer and a.at.offset == b.at.offset and a.at.strides == turned
+
+
+def emit_weighted_gram(scope: Scope, call: Call, use: Use) -> None:
+    """Emit X' diag(v) X as the sum of Z' Z over strips of rows: Z is X scaled by the roots of the weights.
+
+    Rows of positive weight are collected at the front of a strip, those of negative weight, to be subtracted, at its
+    end. Scaled rows stay in the cache, in the room below the result.
+    """
+    assert not call.batch, "only single products are made so"
+    n, rows = scope.size(call.size), scope.size(call.columns)
+    x, weights, result = (scope.pointers(access.buffer) for access in (*call.operands, call.result))
+    b = scope.builder
+    square = b.mul(n, n)
+    with scope.loop(square) as index:
+        b.store(scope.number(0.0), b.gep(result, [index]))
+    if scope.reproducible:
+        emit_loop(scope, _gram_in_order(call), use)
+        return
+    blas, room = _Call(scope, use, accumulate=True), b.gep(result, [square])
+    strips = b.sdiv(b.add(rows, ir.Constant(I64, ROOM - 1)), ir.Constant(I64, ROOM))
+    with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), n)), scope.loop(strips) as strip:
+        start = b.mul(strip, ir.Constant(I64, ROOM))
+        left = b.sub(rows, start)
+        count = b.select(b.icmp_signed("<", left, ir.Constant(I64, ROOM)), left, ir.Constant(I64, ROOM))
+        front = _scale_rows(scope, b.gep(x, [b.mul(start, n)]), b.gep(weights, [start]), room, (n, count))
+        for first, length, factor in ((ir.Constant(I64, 0), front, 1.0), (front, b.sub(count, front), -1.0)):
+            with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), length)):
+                blas.syrk((b.gep(room, [b.mul(first, n)]), 1, call.size), n, length, factor, (result, call.size))
+    _mirror(scope, (result, call.size), n)
+
+
+def _mirror(scope: Scope, c: Vector, n: ir.Value) -> None:
+    """Copy what is above the diagonal of a row-major matrix to below it."""
+    b, step = scope.builder, scope.size(c[1])
+    with scope.loop(n) as row, scope.loop(row) as column:
+        above = b.gep(c[0], [b.add(b.mul(column, step), row)])
+        b.store(b.load(above), b.gep(c[0], [b.add(b.mul(row, step), column)]))
+
+
+def _scale_rows(
+    scope: Scope, x: ir.Value, weights: ir.Value, room: ir.Value, sizes: tuple[ir.Value, ir.Value]
+) -> ir.Value:
+    """Write the rows times the roots of their weights, negative ones from the end; return how many are at the front."""
+    b, (n, count) = scope.builder, sizes
+    front, back = cgutils.alloca_once(b, I64), cgutils.alloca_once(b, I64)
+    b.store(ir.Constant(I64, 0), front)
+    b.store(count, back)
+    with scope.loop(count) as index:
+        weight = b.load(b.gep(weights, [index]))
+        negative = b.zext(b.fcmp_ordered("<", weight, scope.number(0.0)), I64)
+        root = intrinsic(scope, "llvm.sqrt", [intrinsic(scope, "llvm.fabs", [weight])])
+        at_front, at_back = b.load(front), b.sub(b.load(back), negative)
+        row = b.mul(b.select(b.trunc(negative, ir.IntType(1)), at_back, at_front), n)
+        b.store(b.sub(b.add(at_front, ir.Constant(I64, 1)), negative), front)
+        b.store(at_back, back)
+        source, target = b.gep(x, [b.mul(index, n)]), b.gep(room, [row])
+        with scope.loop(n) as column:
+            b.store(b.fmul(root, b.load(b.gep(source, [column]))), b.gep(target, [column]))
+    return b.load(front)
+
+
+def _gram_in_order(call: Call) -> Loop:
+    """Return the loop that adds one row after the other."""
+    x, weights = (access.buffer for access in call.operands)
+    n = call.size
+    left, right = (Load(Access(x, Affine(0, strides))) for strides in ((n, 1, 0), (n, 0, 1)))
+    weight = Load(Access(weights, Affine(0, (1, 0, 0))))
+    body = (weight, left, Compute(Instruction.MUL, (0, 1)), right, Compute(Instruction.MUL, (2, 3)))
+    target = Accumulate(Access(call.result.buffer, Affine(0, (0, n, 1))), Instruction.ADD, 4)
+    return Loop((call.columns, n, n), body, (target,))
 
 
 Matrix = tuple[ir.Value, Size, Size]
@@ -130,6 +230,17 @@ class _Call:
         one, kept = self._real(1.0), self._real(1.0 if self._accumulate else 0.0)
         operands = [b[0], b_leading, a[0], a_leading]
         self._call("gemm", [b_flag, a_flag, *shape, one, *operands, kept, c[0], self._leading(c[1], columns)])
+
+    def syrk(self, a: Matrix, n: ir.Value, inner: ir.Value, factor: float, c: Vector) -> None:
+        """Emit c = factor * a @ a.T for an `a` of n x inner; only c[i, j] with j >= i is touched.
+
+        That is the lower triangle to BLAS, where a product of long columns is a quarter faster than in the upper one.
+        """
+        _, leading = self._operand(a, n, inner)
+        transposed = self._flag(a[2] == 1)  # contiguous rows: BLAS sees the transpose
+        kept = self._real(1.0 if self._accumulate else 0.0)
+        shape = [self._slot(ir.Constant(I8, ord("L"))), transposed, self._int(n), self._int(inner)]
+        self._call("syrk", [*shape, self._real(factor), a[0], leading, kept, c[0], self._leading(c[1], n)])
 
     def _operand(self, matrix: Matrix, rows: ir.Value, columns: ir.Value) -> tuple[ir.Value, ir.Value]:
         _, row, column = matrix

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from symgrad.backends.numba.scope import Scope
-from symgrad.backends.numba.symbols import Library, Symbol, register
+from symgrad.backends.numba.symbols import Library, Symbol, has_function, register
 from symgrad.backends.numba.vector_math import math_call
 from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
 
@@ -36,6 +36,8 @@ def emit_scalar(scope: Scope, code: Scalar, operands: Sequence[ir.Value], use: C
             return _instruction(scope, code, operands)
         case IntegerPower(exponent):
             return _integer_power(scope, operands[0], exponent)
+        case Libm("exp10") if not has_function("exp10"):
+            return emit_scalar(scope, Libm("pow"), [scope.number(10.0), *operands], use)
         case Libm(name):
             value, symbol = math_call(scope.builder, name, operands, vector=not scope.reproducible)
             use(symbol)

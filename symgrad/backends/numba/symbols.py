@@ -59,6 +59,11 @@ def register(symbol: Symbol) -> str:
     return symbol.name
 
 
+def has_function(name: str) -> bool:
+    """Say whether the C library has a function of this name; exp10 is not in the C standard."""
+    return _in_libm(Symbol(Library.LIBM.value, name)) is not None
+
+
 @cache
 def _libm() -> ctypes.CDLL:
     if sys.platform.startswith("linux"):

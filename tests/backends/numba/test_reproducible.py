@@ -63,26 +63,39 @@ def in_order(terms: np.ndarray) -> np.ndarray:
     return total
 
 
+def in_register(terms: np.ndarray) -> np.ndarray:
+    """The same where the loop over the first axis is the innermost: sums of float32 are kept in float64."""
+    return in_order(terms.astype("float64")).astype(terms.dtype)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_reproducible_sums_and_products_are_those_of_a_plain_loop(dtype):
     rng = np.random.default_rng(0)
     x, y, v = (rng.standard_normal(shape).astype(dtype) for shape in ((37, 1003), (1003, 19), (1003,)))
     outputs = [sg.sum(w), sg.sum(X, axis=0), sg.sum(X, axis=1), sg.sum(X * w), X @ Y, X @ w, w @ Y, X.T @ X, w @ w]
-    kernel = compile_program(lower(outputs, [X, Y, w]), Options(dtype, reproducible=True), cache=False)
+    kernel = compile_program(lower(outputs, [X, Y, w], tuned=False), Options(dtype, reproducible=True), cache=False)
     results = kernel([x, y, v], {"m": 37, "n": 1003, "k": 19})
     expected = [
-        in_order(v),
+        in_register(v),
         in_order(x),
-        in_order(x.T),
-        in_order(in_order((x * v).T)),  # row by row
+        in_register(x.T),
+        in_order(in_register((x * v).T)),  # row by row
         in_order(x.T[:, :, None] * y[:, None, :]),
-        in_order((x * v).T),
+        in_register((x * v).T),
         in_order(v[:, None] * y),
         in_order(x[:, :, None] * x[:, None, :]),
-        in_order(v * v),
+        in_register(v * v),
     ]
     for found, wanted in zip(results, expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("reproducible", "bound"), [(True, 6e-8), (False, 4e-7)])
+def test_a_long_sum_of_float32_keeps_its_digits(reproducible, bound):
+    x = np.random.default_rng(0).uniform(0, 1, 1_000_000).astype("float32")
+    mean = sg.compile("mean(x)", "x", "float32", reproducible=reproducible)(x=x)
+    exact = x.astype("float64").mean()
+    assert abs(float(mean) - exact) <= bound * exact
 
 
 def test_a_reproducible_kernel_of_a_model_agrees_with_the_fast_one():
