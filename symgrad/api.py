@@ -296,14 +296,17 @@ def compile(formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64") 
     """Return the kernel of a formula and its derivatives (all inputs unless `wrt` says less), for every shape.
 
     Compilation happens at the first call and is kept for later processes. Derivatives have the default layout, and
-    the convention "tangent" for inputs that are assumed symmetric, ...
+    the convention "tangent" for inputs that are assumed symmetric, ... Inputs may be given in order: that of the head
+    of a text, `f(x[n], c) = ...`, else that of first use; `kernel.inputs` shows it.
 
     >>> k = compile("sum(x**2)", wrt="x")
     >>> k(x=[1.0, 2.0])
-    np.float64(5.0)
+    5.0
     """
     output = as_formula(formula)
-    return Kernel(output, _resolve(output, wrt), dtype)
+    declared = syntax.declared_inputs(formula) if isinstance(formula, str) else ()
+    order = [name for name in dict.fromkeys((*declared, *output.inputs)) if name in output.inputs]
+    return Kernel(output, _resolve(output, order if wrt is None else wrt), dtype, order)
 
 
 def verify(

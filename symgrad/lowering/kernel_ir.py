@@ -235,15 +235,20 @@ Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Statements in order. `nonempty` are sizes that must be positive: a maximum of nothing has no value."""
+    """Statements in order. `nonempty` are sizes that must be positive: a maximum of nothing has no value.
+
+    `nonnegative` are sizes that must not be negative, such as n - 3 where a formula has x[2].
+    """
 
     buffers: tuple[Buffer, ...]
     statements: tuple[Statement, ...]
     nonempty: tuple[Size, ...] = ()
+    nonnegative: tuple[Size, ...] = ()
     dims: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        sizes = chain((s for b in self.buffers for s in b.shape), self.nonempty, _statement_sizes(self.statements))
+        shapes = (size for buffer in self.buffers for size in buffer.shape)
+        sizes = chain(shapes, self.nonempty, self.nonnegative, _statement_sizes(self.statements))
         names = {name for size in set(sizes) if isinstance(size, Dim) for name in size.names()}
         object.__setattr__(self, "dims", tuple(sorted(names)))
 
@@ -257,6 +262,7 @@ class Program:
             label = f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
             lines.append(f"b{k}: {buffer.kind.value}{label} {shape_text(buffer.shape)}")
         lines.extend(f"nonempty {size}" for size in self.nonempty)
+        lines.extend(f"nonnegative {size}" for size in self.nonnegative)
         for statement in self.statements:
             lines.extend(statement.lines())
         return "\n".join(lines) + "\n"
