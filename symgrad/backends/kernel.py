@@ -18,6 +18,7 @@ from symgrad.backends.programs import UNFIT, DType, Program, picker
 from symgrad.backends.reference import bind_sizes, requirements
 from symgrad.core.dims import evaluate
 from symgrad.core.expr import Expr, Input
+from symgrad.core.properties import essential
 from symgrad.diff.jacobian import jacobian
 from symgrad.errors import InvalidValueError, OperandError, UnknownNameError
 from symgrad.simplify import simplify
@@ -174,7 +175,7 @@ class Kernel:
         if self._binding.assumed:
             _, node = self._binding.assumed[0]
             raise OperandError(
-                f"{node.name} is assumed {', '.join(sorted(each.value for each in node.properties))}, which compiled "
+                f"{node.name} is assumed {', '.join(each.value for each in essential(node.properties))}, which compiled "
                 "code does not check: call the kernel from Python, or compile a formula that assumes nothing"
             )
 

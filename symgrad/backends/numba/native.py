@@ -65,8 +65,8 @@ def make_function(kernel: CompiledKernel, what: str, names: Sequence[str]) -> An
 def make_scalar_function(value: Any, arity: int, signature: str) -> Any:
     """Return a C function pointer of a function of numbers. It gives NaN when called with a number of numbers that is
     not `arity`. OperandError for a signature that is not one of the table."""
-    words = " ".join(signature.replace("*", " *").split()).replace("( ", "(").replace(" )", ")")
-    if words not in _SCALAR:
+    words = next((words for words in _SCALAR if _tight(words) == _tight(signature)), "")
+    if not words:
         raise OperandError(f"signature is one of {', '.join(map(repr, _SCALAR))}, not {signature!r}")
     kind, head, item = _SCALAR[words]
     if "double *" not in words and arity != 1:
@@ -75,6 +75,10 @@ def make_scalar_function(value: Any, arity: int, signature: str) -> Any:
     body = f"return {call} if n == {arity} else symgrad_nan" if "double *" in words else f"return {call}"
     scope = {"symgrad_value": value, "symgrad_nan": float("nan"), "__name__": __name__}
     return cfunc(kind)(_define("function", head, body, scope)).ctypes
+
+
+def _tight(signature: str) -> str:
+    return "".join(signature.split())
 
 
 def make_c_function(kernel: CompiledKernel) -> Any:
