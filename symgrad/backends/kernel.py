@@ -9,21 +9,21 @@ from importlib import import_module
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from symgrad.backends.binding import Array, Binding, check_result
 from symgrad.backends.functions import NativeFunctions
+from symgrad.backends.options import DType, make_options
 from symgrad.backends.partition import Partition, partition
-from symgrad.backends.programs import UNFIT, DType, Program, picker
+from symgrad.backends.programs import UNFIT, Program, picker
 from symgrad.backends.reference import bind_sizes, requirements
 from symgrad.core.dims import evaluate
 from symgrad.core.expr import Expr, Input
 from symgrad.core.properties import essential
 from symgrad.diff.jacobian import jacobian
-from symgrad.errors import InvalidValueError, OperandError, UnknownNameError
+from symgrad.errors import OperandError, UnknownNameError
+from symgrad.lowering import Cost, program_cost
 from symgrad.simplify import simplify
 
-__all__ = ["DType", "Kernel", "Program", "Residuals"]
+__all__ = ["Kernel", "Program", "Residuals"]
 VALUE = "value"  # what the value is called in `out`
 OUT = "out"  # a formula may have an input of this name: then the keyword is the input
 
@@ -49,15 +49,22 @@ class Kernel:
     that is not what is assumed of it (that a matrix is invertible or definite is not looked at).
     """
 
-    def __init__(self, output: Expr, wrt: Sequence[Input], dtype: DType = "float64", order: Sequence[str] = ()) -> None:
-        dtype = _dtype_name(dtype)
+    def __init__(
+        self,
+        output: Expr,
+        wrt: Sequence[Input],
+        dtype: DType = "float64",
+        reproducible: bool = False,
+        order: Sequence[str] = (),
+    ) -> None:
+        self.options = make_options(dtype, reproducible)
         self.output = output
         inputs = output.inputs
         self.inputs = {name: inputs[name] for name in (*order, *inputs) if name in inputs}
         self.wrt = tuple(wrt)
-        self.dtype = dtype
+        self.dtype = self.options.dtype
         (self._stable,) = simplify([output])
-        self._binding = Binding(output, list(self.inputs.values()), dtype)
+        self._binding = Binding(output, list(self.inputs.values()), self.dtype)
         self._nonnegative = tuple(dict.fromkeys(size for size, _ in requirements([output])))
         self._value = self._program([self._stable], [VALUE])
         self._pick = picker(list(self.inputs))
@@ -144,11 +151,11 @@ class Kernel:
     def address(self, what: str = "value_and_grad", signature: str | None = None) -> Any:
         """Return a C function pointer, as ctypes has them and `scipy.LowLevelCallable` takes them.
 
-        Without `signature` it is `int f(T **pointers, const int64_t *sizes)` for "value" or "value_and_grad", T being
-        double or float: pointers to the inputs that have axes, to the outputs that have axes (the value, then the
-        derivatives), to the numbers (inputs, then room for the outputs) and to work memory, which may be null; and the
-        named sizes in alphabetical order. Arrays are C-contiguous; nothing is checked. It returns 0 unless memory ran
-        out.
+        Without `signature` it is `int f(T **pointers, const int64_t *sizes)`, T being double or float: pointers to the
+        inputs that have axes, to the outputs that have axes (the value, then the derivatives), to the numbers (inputs,
+        then room for the outputs) and to work memory, which may be null; and the named sizes in alphabetical order. Of
+        "forward" and "backward", `ir` shows inputs and outputs. Arrays are C-contiguous; nothing is checked. It
+        returns 0 unless memory ran out.
 
         For the value of a formula of numbers, `signature` may be one of those that SciPy's integration knows:
         "double (double)" for one input, "double (int, double *)" for any, each also with a `void *` behind it that is
@@ -161,21 +168,63 @@ class Kernel:
         0.432332358382
         """
         self._refuse_assumptions()
-        if what not in ("value", "value_and_grad"):
-            raise OperandError(f"address is for 'value' or 'value_and_grad', not {what!r}")
         native = import_module("symgrad.backends.numba.native")
         if signature is None:
-            return native.make_c_function((self._value if what == "value" else self._fused()).compiled())
+            return native.make_c_function(self._part(what).compiled())
         numbers = not self.output.shape and not any(node.shape for node in self.inputs.values())
         if what != "value" or not numbers or self.dtype != "float64":
             raise OperandError(f"{signature!r} is for the value of a formula of numbers, in float64")
         return native.make_scalar_function(self.njit.value, len(self.inputs), signature)
 
+    def ir(self, what: str = "value_and_grad") -> str:
+        """Return the kernel program of "value", "value_and_grad", "forward" or "backward" as text.
+
+        >>> import symgrad as sg
+        >>> print(sg.compile("f(x[n]) = sum(x**2)").ir("value"))
+        program (n)
+        b0: input x (n,)
+        b1: output value ()
+        fill b1 = 0.0
+        loop (n,):
+          %0 = load b0[i0]
+          %1 = power[2] %0
+          b1[0] add= %1
+        <BLANKLINE>
+        """
+        return str(self._part(what).lowered())
+
+    def cost(self, what: str = "value_and_grad") -> Cost:
+        """Return what a call costs: operations, bytes moved and bytes of work memory, as functions of the sizes.
+
+        >>> import symgrad as sg
+        >>> cost = sg.compile("f(x[n]) = sum(x**2)").cost()
+        >>> print(cost)
+        flops      3*n
+        bytes      16*n + 24
+        workspace  0
+        >>> cost.at({"n": 10}).flops
+        30
+        """
+        return program_cost(self._part(what).lowered(), 8 if self.dtype == "float64" else 4)
+
+    def _part(self, what: str) -> Program:
+        match what:
+            case "value":
+                return self._value
+            case "value_and_grad":
+                return self._fused()
+            case "forward":
+                return self._split()[1]
+            case "backward":
+                return self._split()[2]
+        raise OperandError(f"the parts are 'value', 'value_and_grad', 'forward' and 'backward', not {what!r}")
+
     def _refuse_assumptions(self) -> None:
         if self._binding.assumed:
             _, node = self._binding.assumed[0]
+            words = ", ".join(each.value for each in essential(node.properties))
             raise OperandError(
-                f"{node.name} is assumed {', '.join(each.value for each in essential(node.properties))}, which compiled "
+                f"{node.name} is assumed {words}, which compiled "
                 "code does not check: call the kernel from Python, or compile a formula that assumes nothing"
             )
 
@@ -227,7 +276,7 @@ class Kernel:
 
     def _program(self, outputs: Sequence[Expr], names: Sequence[str], inputs: Sequence[Input] = ()) -> Program:
         checked = bool(self._binding.assumed)
-        return Program(outputs, inputs or self._binding.nodes, self.dtype, names, self._nonnegative, checked)
+        return Program(outputs, inputs or self._binding.nodes, self.options, names, self._nonnegative, checked)
 
     def _fused(self) -> Program:
         with self._lock:
@@ -250,14 +299,3 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<Kernel {self.dtype} of {self.output}>"
-
-
-def _dtype_name(dtype: Any) -> DType:
-    """Return the name of a dtype, given by name or as NumPy's."""
-    try:
-        name = np.dtype(dtype).name if dtype is not None else ""
-    except TypeError:
-        name = ""
-    if name == "float64" or name == "float32":
-        return name  # type: ignore[return-value]  # a str that was compared is not narrowed
-    raise InvalidValueError(f"dtype is float64 or float32, not {dtype!r}")

@@ -7,10 +7,11 @@ from dataclasses import replace
 from importlib import import_module
 from operator import attrgetter, itemgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from symgrad.backends.options import Options
 from symgrad.core.dims import Dim, Size
 from symgrad.core.expr import Expr, Input
 from symgrad.lowering import Program as KernelProgram
@@ -20,7 +21,6 @@ from symgrad.lowering.kernel_ir import BufferKind
 if TYPE_CHECKING:
     from symgrad.backends.numba import CompiledKernel
 
-DType: TypeAlias = Literal["float64", "float32"]
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 UNFIT = (TypeError, ValueError, LookupError, AttributeError)  # what `direct` raises for arguments that it cannot take
 _SHAPES_KEPT = 256
@@ -41,7 +41,7 @@ class Program:
         self,
         outputs: Sequence[Expr],
         inputs: Sequence[Input],
-        dtype: DType,
+        options: Options,
         names: Sequence[str] = (),
         nonnegative: Sequence[Size] = (),
         checked: bool = False,
@@ -51,7 +51,7 @@ class Program:
         self.direct: Callable[..., Any] = _not_ready
         self.into: Callable[..., Any] = _not_ready
         self.names = tuple(names) or ("",) * len(self.outputs)
-        self._dtype: DType = dtype
+        self._options, self._dtype = options, options.dtype
         self._nonnegative, self._checked = tuple(filter(_can_be_negative, nonnegative)), checked
         self._compiled: CompiledKernel | None = None
         self._lock = Lock()
@@ -89,7 +89,7 @@ class Program:
     def compile(self) -> CompiledKernel:
         """Compile now. Numba is imported here and not before: it takes half a second."""
         backend = import_module("symgrad.backends.numba")
-        compiled: CompiledKernel = backend.compile_program(self.lowered(), self._dtype)
+        compiled: CompiledKernel = backend.compile_program(self.lowered(), self._options)
         return compiled
 
     def lowered(self) -> KernelProgram:

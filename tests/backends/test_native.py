@@ -158,7 +158,7 @@ def test_addresses_that_there_are_not(kernel: sg.Kernel) -> None:
         (lambda: pair.address("value", "double (double)"), "of one input, not of 2"),
         (lambda: pair.address("value", "float (float)"), "signature is one of"),
         (lambda: pair.address("value_and_grad", "double (double)"), "formula of numbers"),
-        (lambda: pair.address("gradient"), "'value' or 'value_and_grad'"),
+        (lambda: pair.address("gradient"), "the parts are 'value', 'value_and_grad'"),
         (lambda: sg.compile("x", dtype="float32").address("value", "double (double)"), "float64"),
     ):
         with pytest.raises(sg.SymgradError) as caught:

@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 from symgrad.backends.numba.arguments import OBJECTS
 from symgrad.backends.numba.calling import emit_entry
 from symgrad.backends.numba.entry import ArrayArgument, NumberArgument, ResultsArgument, entry_symbol, make_entry
-from symgrad.backends.numba.layout import Layout, Region, round_up
+from symgrad.backends.numba.layout import Layout, Region
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul
 from symgrad.backends.numba.routines import make_routine, symbols_of
@@ -30,9 +30,11 @@ from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.backends.numba.workspace import Workspace
-from symgrad.core.dims import Size, element_count
+from symgrad.backends.options import Options
+from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
 from symgrad.lowering.kernel_ir import BufferKind, Call, Compute, Fill, Loop, Matmul, Program, Recur
+from symgrad.lowering.liveness import padded
 
 I32 = ir.IntType(32)
 Base = tuple[Region, int]
@@ -43,7 +45,7 @@ _REALS: dict[str, tuple[Any, ir.Type, str]] = {
 }
 
 
-def compile_function(program: Program, layout: Layout, dtype: str, key: str) -> tuple[Any, tuple[Symbol, ...]]:
+def compile_function(program: Program, layout: Layout, options: Options, key: str) -> tuple[Any, tuple[Symbol, ...]]:
     """Return Numba's compilation result for a program, and the C functions it calls.
 
     The function takes the inputs, and a tuple or dict of arrays for the outputs that have axes, if there are any; it
@@ -53,10 +55,10 @@ def compile_function(program: Program, layout: Layout, dtype: str, key: str) -> 
     used: dict[Symbol, None] = dict.fromkeys(OBJECTS)
     for symbol in used:
         register(symbol)
-    kinds = _argument_types(program, dtype)
+    kinds = _argument_types(program, options.dtype)
     numbers = sum(place.region is Region.SCALARS for place in layout.outputs)
     result = types.UniTuple(types.float64, numbers) if numbers > 1 else types.float64 if numbers else types.void
-    entry = make_entry(_make_body(program, layout, dtype, key, result, used), key, len(kinds))
+    entry = make_entry(_make_body(program, layout, options, key, result, used), key, len(kinds))
     nogil = bool(layout.array_shapes)  # a few numbers take less time than to release the lock
     dispatcher = njit(result(*kinds), error_model="numpy", nogil=nogil)(entry)
     return dispatcher.overloads[tuple(kinds)], tuple(sorted(used))
@@ -72,11 +74,13 @@ def _argument_types(program: Program, dtype: str) -> list[Any]:
     return kinds
 
 
-def _make_body(program: Program, layout: Layout, dtype: str, key: str, result: Any, used: dict[Symbol, None]) -> Any:
+def _make_body(
+    program: Program, layout: Layout, options: Options, key: str, result: Any, used: dict[Symbol, None]
+) -> Any:
     @intrinsic
     def body(typing_context, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            main = _Main(context, builder.module, program, layout, dtype, key, used.setdefault)
+            main = _Main(context, builder.module, program, layout, options, key, used.setdefault)
             main.emit()
             return emit_entry(context, builder, main.function, program, layout, signature, args[0])
 
@@ -98,13 +102,13 @@ class _Main:
         module: ir.Module,
         program: Program,
         layout: Layout,
-        dtype: str,
+        options: Options,
         key: str,
         use: Callable[[Symbol], None],
     ) -> None:
         self.context, self.use = context, use
-        self.program, self.layout, self.key = program, layout, key
-        self.numba_real, self.real, self.letter = _REALS[dtype]
+        self.program, self.layout, self.options, self.key = program, layout, options, key
+        self.numba_real, self.real, self.letter = _REALS[options.dtype]
         table, sizes, work = self.real.as_pointer().as_pointer(), I64.as_pointer(), self.real.as_pointer()
         self.function = ir.Function(module, ir.FunctionType(I32, [table, sizes]), entry_symbol(key))
         self.body = ir.Function(module, ir.FunctionType(I32, [table, sizes, work]), f"body_{key}")
@@ -114,7 +118,7 @@ class _Main:
         self.builder = builder = ir.IRBuilder(self.body.append_basic_block("entry"))
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
-        self.scope = Scope(builder, self.real, {}, self._pointer)
+        self.scope = Scope(builder, self.real, {}, self._pointer, options.reproducible)
 
     def emit(self) -> None:
         """Emit everything."""
@@ -135,9 +139,9 @@ class _Main:
             return builder.call(self.body, [pointers, dims, builder.bitcast(work, self.real.as_pointer())])
 
         scope = Scope(builder, self.real, self._load_dims(builder, dims), self._pointer)
-        elements: ir.Value = ir.Constant(I64, round_up(self.layout.scratch))
+        elements: ir.Value = ir.Constant(I64, padded(self.layout.scratch))
         for size in self.layout.slots:
-            elements = builder.add(elements, _padded(scope, size))
+            elements = builder.add(elements, scope.size(padded(size)))
         width = ir.Constant(I64, 8 if self.letter == "d" else 4)
         Workspace(builder, self.key, self.use).call(builder.mul(elements, width), run)
 
@@ -164,10 +168,10 @@ class _Main:
 
     def _place_work(self, work: ir.Value) -> None:
         self.bases[Region.SCRATCH, 0] = work
-        offset: ir.Value = ir.Constant(I64, round_up(self.layout.scratch))
+        offset: ir.Value = ir.Constant(I64, padded(self.layout.scratch))
         for member, size in enumerate(self.layout.slots):
             self.bases[Region.SLOTS, member] = self.builder.gep(work, [offset])
-            offset = self.builder.add(offset, _padded(self.scope, size))
+            offset = self.builder.add(offset, self.scope.size(padded(size)))
 
     def _pointer(self, buffer: int) -> ir.Value:
         place = self.layout.places[buffer]
@@ -204,7 +208,7 @@ class _Main:
         for argument in arguments.values():
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments))
+        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments), self.options.reproducible)
         match statement:
             case Loop():
                 emit_loop(scope, statement, self.use)
@@ -248,13 +252,6 @@ def _many_calls(loop: Loop) -> bool:
     """Say whether straight-line code calls so much that optimising it takes seconds and gains a few per cent."""
     calls = sum(isinstance(item, Compute) and isinstance(item.code, Libm | Special) for item in loop.body)
     return not loop.extents and calls > _MANY_CALLS
-
-
-def _padded(scope: Scope, size: Size) -> ir.Value:
-    """Return `round_up` of a size."""
-    line = round_up(1)
-    padded = scope.builder.add(scope.size(size), ir.Constant(I64, line - 1))
-    return scope.builder.and_(padded, ir.Constant(I64, -line))
 
 
 def _at(builder: ir.IRBuilder, base: ir.Value, element: int) -> ir.Value:
