@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from symgrad.core.dims import Shape, Size, element_count, evaluate
+from symgrad.core.dims import Shape, Size, element_count, evaluate, named, substitute
 from symgrad.lowering.kernel_ir import (
     Accumulate,
     Affine,
+    Block,
     BufferKind,
     Call,
     Compute,
@@ -18,6 +19,7 @@ from symgrad.lowering.kernel_ir import (
     Program,
     Recur,
     Statement,
+    Strip,
     accesses,
     buffers_touched,
 )
@@ -31,20 +33,25 @@ class Cost:
     `flops` counts operations as `operation_count` does. `bytes` is what statements read and write: for each place in a
     statement that addresses a buffer the elements that are addressed there, so that an array counts again for each
     statement that passes over it (what caches save is not seen), and a sum into an element counts a read and a write.
-    Linear-algebra routines count their operands and results whole. `workspace` is the memory, in bytes,
-    that a call needs besides its inputs and outputs; routines allocate a few copies of their matrix on top.
+    Linear-algebra routines count their operands and results whole, and strips the rows of all strips, what is common to
+    them once. `workspace` is the memory, in bytes, that a call needs besides its inputs and outputs; routines allocate
+    a few copies of their matrix on top. `block` says how long a strip is, if there are strips.
     """
 
     flops: Size
     bytes: Size
     workspace: Size
+    block: Block | None = None
 
     def at(self, sizes: Mapping[str, int]) -> Cost:
         """Return the numbers for these sizes. KeyError for a size that is missing."""
-        return Cost(*(evaluate(size, sizes) for size in (self.flops, self.bytes, self.workspace)))
+        known = sizes if self.block is None else self.block.known(sizes)
+        flops, moved, workspace = (evaluate(size, known) for size in (self.flops, self.bytes, self.workspace))
+        return Cost(flops, moved, workspace)
 
     def __str__(self) -> str:
-        return f"flops      {self.flops}\nbytes      {self.bytes}\nworkspace  {self.workspace}"
+        text = f"flops      {self.flops}\nbytes      {self.bytes}\nworkspace  {self.workspace}"
+        return text if self.block is None else f"{text}\n{self.block.name}.block is the number of rows in a strip"
 
 
 def program_cost(program: Program, element: int = 8) -> Cost:
@@ -60,7 +67,7 @@ def program_cost(program: Program, element: int = 8) -> Cost:
     """
     flops = _sum(map(_operations, program.statements))
     traffic = _sum(_elements_moved(statement, program) for statement in program.statements)
-    return Cost(flops, traffic * element, _work_elements(program) * element)
+    return Cost(flops, traffic * element, _work_elements(program) * element, program.block)
 
 
 def operation_count(program: Program, sizes: Mapping[str, int]) -> int:
@@ -92,6 +99,8 @@ def _operations(statement: Statement) -> Size:
             return element_count(statement.batch) * (n * n * n + n * n * statement.columns * 2)
         case Recur():
             return element_count(statement.extents) * statement.length * 2
+        case Strip(name, body):
+            return _of_all_strips(name, _sum(map(_operations, body)))
         case Fill():
             return 0
 
@@ -107,8 +116,14 @@ def _elements_moved(statement: Statement, program: Program) -> Size:
             return _total([(a.at, (*batch, m, k)), (b.at, (*batch, k, n)), (c.at, (*batch, m, n))])
         case Recur(extents, length, _, a, b, c):
             return _total([(access.at, (*extents, length)) for access in (a, b, c)])
+        case Strip(name, body):
+            return _of_all_strips(name, _sum(_elements_moved(inner, program) for inner in body))
         case _:
             return _sum(element_count(program.buffers[buffer].shape) for buffer in buffers_touched(statement))
+
+
+def _of_all_strips(name: str, count: Size) -> Size:
+    return substitute(count, {f"{name}.rows": named(name)})
 
 
 def _total(addressed: list[tuple[Affine, Shape]]) -> Size:
