@@ -33,8 +33,7 @@ class Binding:
         Errors: OperandError, UnknownNameError, ShapeError for what does not fit; InvalidValueError for an array that
         is not what is assumed of it.
         """
-        values = self._in_order(given, named)
-        arrays = [self.as_array(name, value) for name, value in zip(self.names, values, strict=True)]
+        arrays = self.read(given, named)
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
         if sizes is None:
@@ -42,6 +41,11 @@ class Binding:
         for place, node in self.assumed:
             require(node, arrays[place])
         return arrays, sizes
+
+    def read(self, given: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
+        """Return arrays in the order of the inputs, of any shapes."""
+        values = self._in_order(given, named)
+        return [self.as_array(name, value) for name, value in zip(self.names, values, strict=True)]
 
     def by_name(self, arrays: Sequence[Array]) -> dict[str, Array]:
         """Return arrays given in order under the names of the inputs."""
