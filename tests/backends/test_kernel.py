@@ -13,6 +13,7 @@ import pytest
 import symgrad as sg
 from symgrad.backends.kernel import Program
 from symgrad.backends.numba.workspace import STACK_BYTES
+from symgrad.lowering import operation_count
 
 
 @pytest.fixture
@@ -128,3 +129,12 @@ def test_the_program_can_be_read() -> None:
     for method in (kernel.ir, kernel.cost):
         with pytest.raises(sg.SymgradError, match="the parts are 'value', "):
             method("gradient")
+
+
+@pytest.mark.parametrize(("m", "n"), [(20_000, 100), (50, 100), (3, 2)])
+def test_the_cost_of_strips_is_known_at_any_size(m: int, n: int) -> None:
+    kernel = sg.compile("f(X[m,n], w[n], y[m]) = sum(softplus(-y*(X @ w)))", wrt="w")
+    sizes, program = {"m": m, "n": n}, kernel._fused()
+    assert program.lowered().block is not None and "rows in a strip" in str(kernel.cost())
+    assert kernel.cost().at(sizes).workspace == 8 * program.compiled().plan(sizes).work
+    assert kernel.cost().at(sizes).flops == operation_count(program.lowered(), sizes) > 4 * m * n
