@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import symgrad as sg
 from symgrad.backends.kernel import Program
+from symgrad.backends.options import Options
 from symgrad.backends.reference import bind_sizes
 from symgrad.simplify import simplify
 
@@ -44,7 +45,7 @@ def pointwise(formula: str, wrt: Sequence[str]) -> Build:
     def build(data: Data) -> Call:
         values = sg.parse(formula, shapes=dict.fromkeys(data, ("n",)))
         inputs = list(values.inputs.values())
-        program = Program(simplify([values, *sg.grad(sg.sum(values), list(wrt)).values()]), inputs, "float64")
+        program = Program(simplify([values, *sg.grad(sg.sum(values), list(wrt)).values()]), inputs, Options())
         arrays, sizes = [data[node.name] for node in inputs], bind_sizes(inputs, data)
         return lambda: program(arrays, sizes)
 

@@ -300,7 +300,8 @@ def compile(
     """Return the kernel of a formula and its derivatives (all inputs unless `wrt` says less), for every shape.
 
     Compilation happens at the first call and is kept for later processes. Derivatives have the default layout, and
-    the convention "tangent" for inputs that are assumed symmetric, ...
+    the convention "tangent" for inputs that are assumed symmetric, ... Inputs may be given in order: that of the head
+    of a text, `f(x[n], c) = ...`, else that of first use; `kernel.inputs` shows it.
 
     All numbers of a kernel are of its `dtype`: inputs of another real type are converted, so that a float64 array is
     rounded by a float32 kernel, and integers and flags become reals; complex numbers are refused. Large arrays in
@@ -313,10 +314,12 @@ def compile(
 
     >>> k = compile("sum(x**2)", wrt="x")
     >>> k(x=[1.0, 2.0])
-    np.float64(5.0)
+    5.0
     """
     output = as_formula(formula)
-    return Kernel(output, _resolve(output, wrt), dtype, reproducible)
+    declared = syntax.declared_inputs(formula) if isinstance(formula, str) else ()
+    order = [name for name in dict.fromkeys((*declared, *output.inputs)) if name in output.inputs]
+    return Kernel(output, _resolve(output, order if wrt is None else wrt), dtype, reproducible, order)
 
 
 def codegen(formula: Formula, wrt: Wrt | None = None, backend: str = "numpy", name: str = "value") -> str:

@@ -180,7 +180,7 @@ def test_no_elements_and_no_inputs() -> None:
         ({"X": X, "w": w, "y": y + 1j}, "type", "y must hold real numbers, not complex128"),
         ({"X": X, "w": w, "y": ["a", "b", "c"]}, "type", "y must hold real numbers"),
         ({"X": X, "w": w, "y": None}, "type", "y must hold real numbers"),
-        (X, "type", "as keywords or as one mapping, not as ndarray"),
+        (X, "type", "in order (X, w, y), as keywords or as one mapping, not as ndarray"),
     ],
 )
 def test_wrong_inputs(kernel: sg.Kernel, given: Any, kind: str, message: str) -> None:

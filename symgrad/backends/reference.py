@@ -5,7 +5,7 @@ It shares no derivative code, no rewriting and no generated code with the kernel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -60,16 +60,19 @@ def _value(size: Size, sizes: Mapping[str, int]) -> int:
         raise ShapeError(f"the size {missing.args[0]} cannot be read off the shape of any input") from None
 
 
+def requirements(outputs: Sequence[Expr]) -> Iterator[tuple[Size, str]]:
+    """Yield sizes that must not be negative, each with a sentence for when it is: of shapes, slices and indices."""
+    for node in postorder(*outputs):
+        yield from ((size, f"{shape_text(node.shape)} is not a shape") for size in node.shape)
+        if isinstance(node, Apply) and node.op.requires is not None:
+            yield from node.op.requires(node)
+
+
 def check_requirements(outputs: Sequence[Expr], sizes: Mapping[str, int]) -> None:
     """Check what slices and indices demand of the sizes. ShapeError with the sentence of the first that fails."""
-    for node in postorder(*outputs):
-        if any(isinstance(size, Dim) and _value(size, sizes) < 0 for size in node.shape):
-            raise ShapeError(f"{shape_text(node.shape)} is not a shape for {dict(sizes)}")
-        if not isinstance(node, Apply) or node.op.requires is None:
-            continue
-        for size, sentence in node.op.requires(node):
-            if _value(size, sizes) < 0:
-                raise ShapeError(f"{sentence} (here {', '.join(f'{k} = {v}' for k, v in sizes.items())})")
+    for size, sentence in requirements(outputs):
+        if _value(size, sizes) < 0:
+            raise ShapeError(f"{sentence} (here {', '.join(f'{k} = {v}' for k, v in sizes.items())})")
 
 
 Call: TypeAlias = Callable[[Apply, Mapping[str, int], list[np.ndarray]], np.ndarray]

@@ -109,8 +109,18 @@ def pitches(inputs: Sequence[Input], arrays: Sequence[Array], kinds: Kinds) -> d
 
 
 def in_order(arrays: Sequence[Array], kinds: Kinds) -> list[Array]:
-    """Return the arrays, copied to row-major order where the kind is None."""
-    return [np.asarray(array, order="C") if kind is None else array for array, kind in zip(arrays, kinds, strict=True)]
+    """Return row-major arrays: copies where the kind is None, else the whole memory, as `with_strides` declares it."""
+    return [
+        np.asarray(array, order="C") if kind is None else _whole(array, kind)
+        for array, kind in zip(arrays, kinds, strict=True)
+    ]
+
+
+def _whole(array: Array, kind: Strides) -> Array:
+    """Return the memory that an array is a view of; what its last rows lack behind them is never read."""
+    steps = [array.strides[axis] for axis in kind.order]
+    shape = (array.shape[kind.order[0]], *(step // short for step, short in pairwise(steps)))
+    return np.lib.stride_tricks.as_strided(array, shape, steps, writeable=False)
 
 
 def _pitch_name(node: Input, position: int) -> str:

@@ -282,25 +282,34 @@ class Block:
             return max(rows, 1)
         return max(min(rows, max(FEWEST, CACHE // max(evaluate(self.row, sizes), 1))), 1)
 
+    def known(self, sizes: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the named sizes with the number of rows in a strip."""
+        return {**sizes, f"{self.name}.block": self.rows(sizes)}
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Statements in order. `nonempty` are sizes that must be positive: a maximum of nothing has no value."""
+    """Statements in order. `nonempty` are sizes that must be positive: a maximum of nothing has no value.
+
+    `nonnegative` are sizes that must not be negative, such as n - 3 where a formula has x[2].
+    """
 
     buffers: tuple[Buffer, ...]
     statements: tuple[Statement, ...]
     nonempty: tuple[Size, ...] = ()
+    nonnegative: tuple[Size, ...] = ()
     block: Block | None = None
     dims: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        sizes = chain((s for b in self.buffers for s in b.shape), self.nonempty, _statement_sizes(self.statements))
+        shapes = (size for buffer in self.buffers for size in buffer.shape)
+        sizes = chain(shapes, self.nonempty, self.nonnegative, _statement_sizes(self.statements))
         names = {name for size in set(sizes) if isinstance(size, Dim) for name in size.names()}
         object.__setattr__(self, "dims", tuple(sorted(name for name in names if not name.endswith(_OF_A_STRIP))))
 
     def sizes(self, given: Mapping[str, int]) -> Mapping[str, int]:
         """Return the named sizes with the number of rows in a strip, if there are strips."""
-        return given if self.block is None else {**given, f"{self.block.name}.block": self.block.rows(given)}
+        return given if self.block is None else self.block.known(given)
 
     def select(self, kind: BufferKind) -> list[int]:
         """Return the positions of the buffers of one kind, in order."""
@@ -312,6 +321,7 @@ class Program:
             label = f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
             lines.append(f"b{k}: {buffer.kind.value}{label} {shape_text(buffer.shape)}")
         lines.extend(f"nonempty {size}" for size in self.nonempty)
+        lines.extend(f"nonnegative {size}" for size in self.nonnegative)
         if self.block is not None:
             products = ", ".join(f"{a} x {b}" for a, b in self.block.products)
             lines.append(f"block {self.block.name}: a row has {self.block.row} elements; products {products}".rstrip())

@@ -8,6 +8,17 @@ from heapq import heappop, heappush
 from symgrad.core.dims import Size, element_count, named
 from symgrad.lowering.kernel_ir import BufferKind, Program, Strip, buffers_touched
 
+LINE = 16  # elements: work buffers begin at multiples of it
+
+
+def padded(count: Size) -> Size:
+    """Return a number of elements in whole lines.
+
+    >>> padded(17)
+    32
+    """
+    return (count + (LINE - 1)) // LINE * LINE
+
 
 def share_slots(program: Program) -> Program:
     """Return the program with work buffers of equal size in one slot where their lives do not overlap."""

@@ -145,7 +145,7 @@ class _Plan:
                 statements += self._zeroed(inside)
                 statements.append(Strip(self.name, tuple(self._cut(k) for k in inside)))
         buffers = tuple(self._narrow(k, buffer) for k, buffer in enumerate(self._program.buffers))
-        return Program(buffers, tuple(statements), self._program.nonempty, block)
+        return Program(buffers, tuple(statements), self._program.nonempty, block=block)
 
     def _place(self, statement: Statement) -> None:
         position = len(self._phases)

@@ -5,7 +5,7 @@ from symgrad.syntax.latex import to_latex
 from symgrad.syntax.limits import Limits
 from symgrad.syntax.mathml import latex_to_mathml, to_mathml
 from symgrad.syntax.python_source import to_python
-from symgrad.syntax.reading import Assumptions, Shapes, parse
+from symgrad.syntax.reading import Assumptions, Shapes, declared_inputs, parse
 from symgrad.syntax.structure import to_json
 from symgrad.syntax.subterms import NamedSubterms, named_subterms
 from symgrad.syntax.text import formula, signature, to_text
@@ -15,6 +15,7 @@ __all__ = [
     "Limits",
     "NamedSubterms",
     "Shapes",
+    "declared_inputs",
     "formula",
     "latex_to_mathml",
     "named_subterms",

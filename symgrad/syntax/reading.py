@@ -46,6 +46,16 @@ def parse(
     return build(resolved, infer_shapes(resolved), limits)
 
 
+def declared_inputs(text: str, limits: Limits = _DEFAULT_LIMITS) -> tuple[str, ...]:
+    """Return the names in the head of a definition, in its order; none where the text has no head.
+
+    >>> declared_inputs("f(x[n], c) = c*sum(x**2)")
+    ('x', 'c')
+    """
+    statements = parse_program(text, limits).statements
+    return tuple(each.name for statement in statements for each in statement.parameters or ())
+
+
 def _read_shape(name: str, shape: Sequence[SizeLike] | SizeLike, limits: Limits) -> Shape:
     entries = (shape,) if isinstance(shape, int | str | Dim) else tuple(shape)
     return tuple(_read_size(name, entry, limits) for entry in entries)

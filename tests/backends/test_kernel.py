@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 
 import symgrad as sg
 from symgrad.backends.kernel import Program
+from symgrad.backends.numba.workspace import STACK_BYTES
+from symgrad.lowering import operation_count
 
 
 @pytest.fixture
@@ -81,3 +85,56 @@ def test_deriving_imports_no_numba() -> None:
 
 def test_it_shows_itself() -> None:
     assert repr(sg.compile("x**2")) == "<Kernel float64 of x**2>"
+
+
+WORK = "f(A[n,n], x[n], c) = sum(exp(A @ A)*c) + sum((A @ x)**3)"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("what", ["value", "value_and_grad"])
+def test_peak_workspace_is_what_a_call_allocates(what: str, dtype: Any) -> None:
+    """tracemalloc sees the block that the machine code takes: the work memory and 64 bytes in front of it."""
+    kernel, n = sg.compile(WORK, dtype=dtype), 700
+    A, x = np.full((n, n), 1e-3, dtype), np.ones(n, dtype)
+    call, program = {"value": (kernel, kernel._value), "value_and_grad": (kernel.value_and_grad, kernel._fused())}[what]
+    call(A[:2, :2], x[:2], 1.0)
+    predicted = kernel.cost(what).at({"n": n}).workspace
+    compiled = program.compiled()
+    assert predicted == compiled.plan({"n": n}).work * A.itemsize > STACK_BYTES
+    results = tuple(np.empty(shape, dtype) for shape in compiled.plan({"n": n}).shapes)
+    tracemalloc.start()
+    compiled.exact(A, x, 1.0, *([results] if results else []))
+    allocated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert predicted + 64 <= allocated < predicted + 64 + 4096
+
+
+def test_work_memory_is_used_again() -> None:
+    kernel, x = sg.compile("f(A[n,n], x[n]) = A @ A @ A @ x * sum(A @ A)"), np.ones(90)
+    A = np.full((90, 90), 1e-3)
+    tracemalloc.start()
+    expected = kernel(A, x)
+    first, _ = tracemalloc.get_traced_memory()
+    for _ in range(20):
+        np.testing.assert_array_equal(kernel(A, x), expected)
+    last, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kernel.cost("value").at({"n": 90}).workspace > STACK_BYTES and last - first < 50_000
+
+
+def test_the_program_can_be_read() -> None:
+    kernel = sg.compile("f(x[n], c) = c*sum(x**2)")
+    assert "output value ()" in kernel.ir("value") and "output x (n,)" in kernel.ir() and "output c ()" in kernel.ir()
+    assert "output value ()" in kernel.ir("forward") and "input output_bar ()" in kernel.ir("backward")
+    for method in (kernel.ir, kernel.cost):
+        with pytest.raises(sg.SymgradError, match="the parts are 'value', "):
+            method("gradient")
+
+
+@pytest.mark.parametrize(("m", "n"), [(20_000, 100), (50, 100), (3, 2)])
+def test_the_cost_of_strips_is_known_at_any_size(m: int, n: int) -> None:
+    kernel = sg.compile("f(X[m,n], w[n], y[m]) = sum(softplus(-y*(X @ w)))", wrt="w")
+    sizes, program = {"m": m, "n": n}, kernel._fused()
+    assert program.lowered().block is not None and "rows in a strip" in str(kernel.cost())
+    assert kernel.cost().at(sizes).workspace == 8 * program.compiled().plan(sizes).work
+    assert kernel.cost().at(sizes).flops == operation_count(program.lowered(), sizes) > 4 * m * n

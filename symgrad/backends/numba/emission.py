@@ -2,13 +2,14 @@
 
 The C function is `int symgrad_<hash>(T** pointers, const int64_t* dims)`. `pointers` lists, in the order of `Layout`,
 the arrays (inputs, then outputs, that have axes), the block of scalars and the work memory; `dims` are the values of
-`program.dims`. It returns 0, or another number when memory ran out. The Numba function around it is for Python.
+`program.dims`. Where the pointer to the work memory is null, the kernel has its own (`workspace`). It returns 0, or
+another number when memory ran out. The Numba function around it is for Python.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,20 +18,23 @@ from numba import njit
 from numba.core import cgutils
 from numba.core import types as numba_types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
-from symgrad.backends.numba.entry import entry_symbol, make_entry
-from symgrad.backends.numba.layout import Layout, Region, round_up
+from symgrad.backends.numba.arguments import OBJECTS
+from symgrad.backends.numba.calling import emit_entry
+from symgrad.backends.numba.entry import ArrayArgument, NumberArgument, ResultsArgument, entry_symbol, make_entry
+from symgrad.backends.numba.layout import Layout, Region
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
 from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.scope import I64, Scope, emit_block
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
+from symgrad.backends.numba.workspace import Workspace
 from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import WEIGHTED_GRAM, Libm, Special
-from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement, Strip
+from symgrad.lowering.kernel_ir import BufferKind, Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement, Strip
+from symgrad.lowering.liveness import padded
 
 I32 = ir.IntType(32)
 Base = tuple[Region, int]
@@ -44,49 +48,49 @@ _REALS: dict[str, tuple[Any, ir.Type, str]] = {
 def compile_function(program: Program, layout: Layout, options: Options, key: str) -> tuple[Any, tuple[Symbol, ...]]:
     """Return Numba's compilation result for a program, and the C functions it calls.
 
-    The function takes (arrays, scalars, work, dims) as `Layout` describes them; `key` names it and the C function.
+    The function takes the inputs, and a tuple or dict of arrays for the outputs that have axes, if there are any; it
+    returns the others: nothing, a float or a tuple of floats. It raises TypeError for an argument that is not exactly
+    right (`arguments`) and ValueError where the shapes do not fit. `key` names it and the C function.
     """
-    real = _REALS[options.dtype][0]
-    arrays = types.BaseTuple.from_types([types.Array(real, len(shape), "C") for shape in layout.array_shapes])
-    vector = types.Array(real, 1, "C")
-    signature = types.void(arrays, vector, vector, types.Array(types.int64, 1, "C"))
-    used: dict[Symbol, None] = {}
-    entry = make_entry(_make_body(program, layout, options, key, used), key)
-    dispatcher = njit(signature, error_model="numpy", nogil=True)(entry)
-    return dispatcher.overloads[signature.args], tuple(sorted(used))
+    used: dict[Symbol, None] = dict.fromkeys(OBJECTS)
+    for symbol in used:
+        register(symbol)
+    kinds = _argument_types(program, options.dtype)
+    numbers = sum(place.region is Region.SCALARS for place in layout.outputs)
+    result = types.UniTuple(types.float64, numbers) if numbers > 1 else types.float64 if numbers else types.void
+    entry = make_entry(_make_body(program, layout, options, key, result, used), key, len(kinds))
+    nogil = bool(layout.array_shapes)  # a few numbers take less time than to release the lock
+    dispatcher = njit(result(*kinds), error_model="numpy", nogil=nogil)(entry)
+    return dispatcher.overloads[tuple(kinds)], tuple(sorted(used))
 
 
-def _make_body(program: Program, layout: Layout, options: Options, key: str, used: dict[Symbol, None]) -> Any:
+def _argument_types(program: Program, dtype: str) -> list[Any]:
+    inputs = [len(program.buffers[k].shape) for k in program.select(BufferKind.INPUT)]
+    kinds: list[Any] = [ArrayArgument(dtype, rank) if rank else NumberArgument() for rank in inputs]
+    results = [buffer for k in program.select(BufferKind.OUTPUT) if (buffer := program.buffers[k]).shape]
+    if results:
+        ranks, names = tuple(len(buffer.shape) for buffer in results), tuple(buffer.name for buffer in results)
+        kinds.append(ResultsArgument(dtype, ranks, names))
+    return kinds
+
+
+def _make_body(
+    program: Program, layout: Layout, options: Options, key: str, result: Any, used: dict[Symbol, None]
+) -> Any:
     @intrinsic
-    def body(typing_context, arrays, scalars, work, dims):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def body(typing_context, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
             main = _Main(context, builder.module, program, layout, options, key, used.setdefault)
             main.emit()
-            _call_entry(context, builder, main.function, signature.args, args)
-            return context.get_dummy_value()
+            return emit_entry(context, builder, main.function, program, layout, signature, args[0])
 
-        return types.void(arrays, scalars, work, dims), codegen
+        return result(arguments), codegen
 
     return body
 
 
 _MANY_CALLS = 50
 _BUFFER = re.compile(r"\bb(\d+)(?=\[)")
-
-
-def _call_entry(context: Any, builder: ir.IRBuilder, entry: ir.Function, kinds: Sequence[Any], args: Any) -> None:
-    """Call the C function with (arrays, scalars, work, dims) as Numba passes them."""
-    members = [(kind, builder.extract_value(args[0], member)) for member, kind in enumerate(kinds[0].types)]
-    *pointers, dims = [
-        make_array(kind)(context, builder, value).data
-        for kind, value in [*members, *zip(kinds[1:], args[1:], strict=True)]
-    ]
-    table = cgutils.alloca_once(builder, pointers[0].type, size=len(pointers))
-    for position, pointer in enumerate(pointers):
-        builder.store(pointer, builder.gep(table, [ir.Constant(I64, position)]))
-    status = builder.call(entry, [table, dims])
-    with builder.if_then(cgutils.is_not_null(builder, status), likely=False):
-        context.call_conv.return_user_exc(builder, MemoryError, ("there is no memory for a routine of the kernel",))
 
 
 class _Main:
@@ -105,27 +109,57 @@ class _Main:
         self.context, self.use = context, use
         self.program, self.layout, self.options, self.key = program, layout, options, key
         self.numba_real, self.real, self.letter = _REALS[options.dtype]
-        kind = ir.FunctionType(I32, [self.real.as_pointer().as_pointer(), I64.as_pointer()])
-        self.function = ir.Function(module, kind, entry_symbol(key))
-        self.function.attributes.add("noinline")  # its code is wanted once
-        self.builder = builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        table, sizes, work = self.real.as_pointer().as_pointer(), I64.as_pointer(), self.real.as_pointer()
+        self.function = ir.Function(module, ir.FunctionType(I32, [table, sizes]), entry_symbol(key))
+        self.body = ir.Function(module, ir.FunctionType(I32, [table, sizes, work]), f"body_{key}")
+        self.body.linkage = "internal"
+        for function in (self.function, self.body):
+            function.attributes.add("noinline")  # its code is wanted once
+        self.builder = builder = ir.IRBuilder(self.body.append_basic_block("entry"))
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
         self.scope = Scope(builder, self.real, {}, self._pointer, options.reproducible)
 
     def emit(self) -> None:
         """Emit everything."""
+        self._emit_body()
         pointers, dims = self.function.args
+        builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        last = ir.Constant(I64, len(self.layout.array_shapes) + 1)
+        given = builder.load(builder.gep(pointers, [last]))
+        if self.layout.slots or self.layout.scratch:
+            with builder.if_then(cgutils.is_null(builder, given)):
+                self._bring_work(builder)
+        builder.ret(builder.call(self.body, [pointers, dims, given]))
+
+    def _bring_work(self, builder: ir.IRBuilder) -> None:
+        pointers, dims = self.function.args
+
+        def run(work: ir.Value) -> ir.Value:
+            return builder.call(self.body, [pointers, dims, builder.bitcast(work, self.real.as_pointer())])
+
+        scope = Scope(builder, self.real, self._load_dims(builder, dims), self._pointer)
+        elements: ir.Value = ir.Constant(I64, padded(self.layout.scratch))
+        for size in self.layout.slots:
+            elements = builder.add(elements, scope.size(padded(size)))
+        width = ir.Constant(I64, 8 if self.letter == "d" else 4)
+        Workspace(builder, self.key, self.use).call(builder.mul(elements, width), run)
+
+    def _load_dims(self, builder: ir.IRBuilder, dims: ir.Value) -> dict[str, ir.Value]:
+        """Return the values of the named sizes, and the rows of a strip if there are strips."""
+        named = {dim: builder.load(builder.gep(dims, [ir.Constant(I64, k)])) for k, dim in enumerate(self.program.dims)}
+        block = self.program.block
+        if block is None:
+            return named
+        return {**named, f"{block.name}.block": emit_block(Scope(builder, self.real, named, self._pointer), block)}
+
+    def _emit_body(self) -> None:
+        pointers, dims, work = self.body.args
         arrays = [(Region.ARRAYS, member) for member in range(len(self.layout.array_shapes))]
-        for position, base in enumerate([*arrays, (Region.SCALARS, 0), (Region.SCRATCH, 0)]):
+        for position, base in enumerate([*arrays, (Region.SCALARS, 0)]):
             self.bases[base] = self.builder.load(self.builder.gep(pointers, [ir.Constant(I64, position)]))
-        self.scope.dims = {
-            dim: self.builder.load(self.builder.gep(dims, [ir.Constant(I64, k)]))
-            for k, dim in enumerate(self.program.dims)
-        }
-        if self.program.block is not None:
-            self.scope.dims[f"{self.program.block.name}.block"] = emit_block(self.scope, self.program.block)
-        self._place_slots()
+        self.scope.dims = self._load_dims(self.builder, dims)
+        self._place_work(work)
         for statement in self.program.statements:
             self._statement(statement)
         self.builder.ret(ir.Constant(I32, 0))
@@ -157,14 +191,12 @@ class _Main:
                 self._statement(statement)
         self.scope = outside
 
-    def _place_slots(self) -> None:
-        work = self.bases[Region.SCRATCH, 0]
-        offset: ir.Value = ir.Constant(I64, round_up(self.layout.scratch))
-        line = round_up(1)
+    def _place_work(self, work: ir.Value) -> None:
+        self.bases[Region.SCRATCH, 0] = work
+        offset: ir.Value = ir.Constant(I64, padded(self.layout.scratch))
         for member, size in enumerate(self.layout.slots):
             self.bases[Region.SLOTS, member] = self.builder.gep(work, [offset])
-            padded = self.builder.add(self.scope.size(size), ir.Constant(I64, line - 1))
-            offset = self.builder.add(offset, self.builder.and_(padded, ir.Constant(I64, -line)))
+            offset = self.builder.add(offset, self.scope.size(padded(size)))
 
     def _pointer(self, buffer: int) -> ir.Value:
         place = self.layout.places[buffer]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from symgrad.errors import ShapeError
 from symgrad.lowering.kernel_ir import Program
 
 _PLANS_KEPT = 64
-_NO_WORK = {np.dtype(name): np.empty(0, name) for name in ("float64", "float32")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,28 @@ class Plan:
 
 
 class CompiledKernel:
-    """Calls the machine code: packs scalars, allocates results, keeps work memory between calls. Thread-safe.
+    """Calls the machine code. Thread-safe.
 
-    `address` is that of its C function, `int symgrad_<hash>(T** pointers, const int64_t* dims)`: pointers to the arrays
-    of `layout`, to the block of scalars and to the work memory, and `dims` as in `plan(sizes)`. It allocates nothing
-    itself, may be called from several threads, and returns 0 unless a linear-algebra routine found no memory.
+    `exact` is the machine code as Python sees it, with no step between: it takes the inputs, floats and C-contiguous
+    arrays of exactly the kernel's dtype, then, if some outputs have axes, a tuple of arrays for them, or a dict of
+    arrays by the outputs' names. It returns the other outputs: None, a float or a tuple of floats. TypeError or
+    ValueError for arguments that are not right.
+
+    `address` is that of the C function, `int symgrad_<hash>(T** pointers, const int64_t* dims)`: pointers to the arrays
+    of `layout`, to the block of scalars and to the work memory, and `dims` as in `plan(sizes)`. With a null pointer for
+    work memory the kernel uses its own. It may be called from several threads and returns 0 unless memory ran out.
     """
 
     def __init__(self, program: Program, layout: Layout, dtype: str, code: MachineCode) -> None:
         self.program, self.layout = program, layout
         self.dtype = np.dtype(dtype)
         self._code = code  # the machine code lives as long as it does
-        self._entry_point: Callable[..., None] = code.result.entry_point
+        self.exact: Callable[..., Any] = code.result.entry_point
+        self._order = _order(layout)
+        self._number_first = dtype == "float64" and [p.region is Region.ARRAYS for p in layout.outputs] == [
+            k > 0 for k in range(len(layout.outputs))
+        ]
         self._plans: dict[tuple[int, ...], Plan] = {}
-        self._idle_work: list[np.ndarray] = []
 
     @property
     def address(self) -> int:
@@ -55,34 +63,23 @@ class CompiledKernel:
 
         ShapeError for a maximum over no elements.
         """
-        layout, dtype = self.layout, self.dtype
-        plan = self.plan(sizes)
-        results = [np.empty(shape, dtype) for shape in plan.shapes] if out is None else list(out)
-        scalars = np.empty(layout.scalars, dtype)
-        for element, position in enumerate(layout.scalar_inputs):
-            scalars[element] = inputs[position]
-        arrays = (*[inputs[k] for k in layout.array_inputs], *results)
-        work = self._borrow(plan.work) if plan.work else _NO_WORK[dtype]
-        self._entry_point(arrays, scalars, work, plan.dims)
-        if plan.work:
-            self._idle_work.append(work)
-        first = len(layout.array_inputs)
-        return [
-            scalars[place.element, ...] if place.region is Region.SCALARS else results[place.member - first]
-            for place in layout.outputs
-        ]
+        results = [np.empty(shape, self.dtype) for shape in self.plan(sizes).shapes] if out is None else list(out)
+        given = [array if array.ndim else float(array) for array in inputs]
+        numbers = self.exact(*given, tuple(results)) if results else self.exact(*given)
+        return [np.asarray(value, self.dtype) for value in self.in_order(numbers, results)]
+
+    def in_order(self, numbers: Any, results: Sequence[np.ndarray]) -> Sequence[Any]:
+        """Put what `exact` returned, as numbers of the dtype, and the arrays in the order of the outputs."""
+        if self._number_first:
+            return (numbers, *results)
+        found = () if numbers is None else numbers if isinstance(numbers, tuple) else (numbers,)
+        outputs = (*(map(np.float32, found) if self.dtype == np.float32 else found), *results)
+        return [outputs[place] for place in self._order]
 
     def plan(self, sizes: Mapping[str, int]) -> Plan:
         """Return what a call with these sizes needs. ShapeError for a maximum over no elements."""
         key = tuple([sizes[name] for name in self.program.dims])
         return self._plans.get(key) or self._make_plan(key)
-
-    def _borrow(self, size: int) -> np.ndarray:
-        try:
-            work = self._idle_work.pop()
-        except IndexError:
-            return np.empty(size, self.dtype)
-        return work if work.size >= size else np.empty(size, self.dtype)
 
     def _make_plan(self, key: tuple[int, ...]) -> Plan:
         sizes = dict(zip(self.program.dims, key, strict=True))
@@ -99,6 +96,13 @@ class CompiledKernel:
             self._plans.clear()
         self._plans[key] = plan
         return plan
+
+
+def _order(layout: Layout) -> list[int]:
+    """Return where each output stands in the numbers followed by the arrays."""
+    isarray = [place.region is Region.ARRAYS for place in layout.outputs]
+    order = sorted(range(len(isarray)), key=isarray.__getitem__)
+    return [order.index(k) for k in range(len(order))]
 
 
 def _count_text(size: Size, sizes: Mapping[str, int]) -> str:

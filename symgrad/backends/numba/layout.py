@@ -8,8 +8,7 @@ from enum import Enum
 
 from symgrad.core.dims import Shape, Size, element_count, evaluate
 from symgrad.lowering.kernel_ir import BufferKind, Program
-
-_LINE = 16  # elements: work buffers begin at multiples of it
+from symgrad.lowering.liveness import padded
 
 
 class Region(Enum):
@@ -50,12 +49,7 @@ class Layout:
 
     def work_size(self, sizes: Mapping[str, int]) -> int:
         """Return the number of elements of the work array."""
-        return round_up(self.scratch) + sum(round_up(evaluate(size, sizes)) for size in self.slots)
-
-
-def round_up(count: int) -> int:
-    """Return the next multiple of a line."""
-    return -(-count // _LINE) * _LINE
+        return evaluate(padded(self.scratch), sizes) + sum(evaluate(padded(size), sizes) for size in self.slots)
 
 
 def make_layout(program: Program) -> Layout:

@@ -1,4 +1,4 @@
-"""C functions that kernels call, registered with LLVM under names of our own.
+"""C functions that kernels call, and objects they compare with, registered with LLVM under names of our own.
 
 Cached machine code refers to these names, never to addresses, so it can be loaded by another process.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 import llvmlite.binding as llvm
+import numpy as np
 
 from symgrad.errors import OperandError
 
@@ -33,6 +34,8 @@ class Library(Enum):
     BLAS = "blas"
     LAPACK = "lapack"
     SPECIAL = "special"
+    PYTHON = "python"
+    NUMPY = "numpy"  # objects, not functions
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,6 +92,21 @@ def _in_blas(symbol: Symbol) -> int | None:
 
 def _in_lapack(symbol: Symbol) -> int | None:
     return _capsule_address(_LAPACK, symbol.function)
+
+
+def _in_python(symbol: Symbol) -> int | None:
+    return ctypes.cast(getattr(ctypes.pythonapi, symbol.function), ctypes.c_void_p).value
+
+
+def _in_numpy(symbol: Symbol) -> int | None:
+    """Return the address of an object that lives as long as the process."""
+    objects = {
+        "ndarray": np.ndarray,
+        "number": np.float64,
+        "float64": np.dtype("float64"),
+        "float32": np.dtype("float32"),
+    }
+    return id(objects[symbol.function])
 
 
 def _in_special(symbol: Symbol) -> int | None:
@@ -149,4 +167,6 @@ _FINDERS: dict[Library, Callable[[Symbol], int | None]] = {
     Library.BLAS: _in_blas,
     Library.LAPACK: _in_lapack,
     Library.SPECIAL: _in_special,
+    Library.PYTHON: _in_python,
+    Library.NUMPY: _in_numpy,
 }
