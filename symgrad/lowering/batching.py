@@ -35,7 +35,7 @@ from symgrad.lowering.unrolling import unroll, unrolled_length
 
 POINTS = named("#points")  # no name of the language can be like this
 LONGEST_UNROLLED = 20_000  # items before equal ones are merged
-LONGEST_BODY = 3_000  # items after it: what LLVM compiles in a few seconds
+LONGEST_BODY = 2_500  # items after it: what LLVM compiles in a few seconds
 
 
 def batch(program: Program, mapped: Set[int]) -> Program:
