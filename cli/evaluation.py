@@ -9,6 +9,7 @@ import numpy as np
 
 import symgrad as sg
 from symgrad.backends.kernel import Program
+from symgrad.backends.options import Options
 from symgrad.backends.reference import bind_sizes, evaluate_reference
 from symgrad.diff.layout import arrange, matters, matters_for_second
 from symgrad.diff.tangent import by_entries
@@ -111,4 +112,4 @@ def _evaluate_together(exprs: Iterable[sg.Expr], formula: sg.Expr, values: Mappi
     """Run one kernel of several expressions. It takes all inputs of the formula: a constant needs their sizes."""
     inputs = list(formula.inputs.values())
     arrays = [np.require(values[node.name], "float64", "C") for node in inputs]
-    return Program(simplify(list(exprs)), inputs, "float64")(arrays, bind_sizes(inputs, values))
+    return Program(simplify(list(exprs)), inputs, Options())(arrays, bind_sizes(inputs, values))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from symgrad import syntax
-from symgrad.backends.kernel import DType, Kernel
+from symgrad.backends.kernel import Kernel
+from symgrad.backends.options import DType
 from symgrad.backends.partition import fresh
 from symgrad.core.dims import Dim, Shape, Size, named, shape_text
 from symgrad.core.expr import Expr, Input, as_expr
@@ -292,18 +293,25 @@ def vjp(formula: Formula, wrt: Wrt | None = None, cotangent: Formula | None = No
     return _label(wrt, nodes, textbook(simplify([project(node, each) for node, each in pulled])))
 
 
-def compile(formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64") -> Kernel:
+def compile(
+    formula: Formula, wrt: Wrt | None = None, dtype: DType = "float64", *, reproducible: bool = False
+) -> Kernel:
     """Return the kernel of a formula and its derivatives (all inputs unless `wrt` says less), for every shape.
 
     Compilation happens at the first call and is kept for later processes. Derivatives have the default layout, and
     the convention "tangent" for inputs that are assumed symmetric, ...
+
+    All numbers of a kernel are of its `dtype`: inputs of another real type are converted, so that a float64 array is
+    rounded by a float32 kernel. With `reproducible`, results do not depend on vector width, BLAS or the memory order
+    of the inputs: sums and matrix products run in a fixed order, at several times the cost.
+    (`symgrad.backends.options.Options` says what is promised, and what is not.)
 
     >>> k = compile("sum(x**2)", wrt="x")
     >>> k(x=[1.0, 2.0])
     np.float64(5.0)
     """
     output = as_formula(formula)
-    return Kernel(output, _resolve(output, wrt), dtype)
+    return Kernel(output, _resolve(output, wrt), dtype, reproducible)
 
 
 def verify(

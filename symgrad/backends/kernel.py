@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from symgrad.backends.batch import Batch
 from symgrad.backends.membership import require
+from symgrad.backends.options import DType, Options, make_options
 from symgrad.backends.partition import Partition, partition
 from symgrad.backends.reference import bind_sizes, check_requirements
 from symgrad.core.dims import shape_text
 from symgrad.core.expr import Expr, Input
 from symgrad.diff.jacobian import jacobian
-from symgrad.errors import InvalidValueError, OperandError, ShapeError, UnknownNameError
+from symgrad.errors import OperandError, ShapeError, UnknownNameError
 from symgrad.lowering import lower
 from symgrad.simplify import simplify
 
-DType: TypeAlias = Literal["float64", "float32"]
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Compiled: TypeAlias = Callable[[Sequence[Array], Mapping[str, int]], list[Array]]
 
@@ -41,10 +41,10 @@ class Residuals:
 class Program:
     """Some expressions of the same inputs, compiled when first called."""
 
-    def __init__(self, outputs: Sequence[Expr], inputs: Sequence[Input], dtype: DType) -> None:
+    def __init__(self, outputs: Sequence[Expr], inputs: Sequence[Input], options: Options) -> None:
         self.outputs = tuple(outputs)
         self.inputs = tuple(inputs)
-        self._dtype: DType = dtype
+        self._options = options
         self._compiled: Compiled | None = None
 
     def __call__(self, arrays: Sequence[Array], sizes: Mapping[str, int]) -> list[Array]:
@@ -55,7 +55,7 @@ class Program:
     def compile(self) -> Compiled:
         """Compile now. Numba is imported here and not before: it takes half a second."""
         backend = import_module("symgrad.backends.numba")
-        compiled: Compiled = backend.compile_program(lower(self.outputs, self.inputs), self._dtype)
+        compiled: Compiled = backend.compile_program(lower(self.outputs, self.inputs), self._options)
         return compiled
 
 
@@ -68,20 +68,22 @@ class Kernel:
     that is not what is assumed of it (that a matrix is invertible or definite is not looked at).
     """
 
-    def __init__(self, output: Expr, wrt: Sequence[Input], dtype: DType = "float64") -> None:
-        dtype = _dtype_name(dtype)
+    def __init__(
+        self, output: Expr, wrt: Sequence[Input], dtype: DType = "float64", reproducible: bool = False
+    ) -> None:
+        self.options = make_options(dtype, reproducible)
         self.output = output
         self.inputs = output.inputs
         self.wrt = tuple(wrt)
-        self.dtype = dtype
+        self.dtype = self.options.dtype
         nodes = tuple(self.inputs.values())
         (self._stable,) = simplify([output])
         self._nodes = nodes
-        self._value = Program([self._stable], nodes, dtype)
+        self._value = Program([self._stable], nodes, self.options)
         self._derivative: Program | None = None
         self._halves: tuple[Partition, Program, Program] | None = None
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
-        self._real = np.dtype(dtype)
+        self._real = np.dtype(self.dtype)
         self._assumed = [(place, node) for place, node in enumerate(nodes) if node.properties]
 
     def __call__(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
@@ -122,7 +124,7 @@ class Kernel:
     def _fused(self) -> Program:
         if self._derivative is None:
             outputs = simplify([self._stable, *jacobian(self._stable, self.wrt)])
-            self._derivative = Program(outputs, self._nodes, self.dtype)
+            self._derivative = Program(outputs, self._nodes, self.options)
         return self._derivative
 
     def _fused_outputs(self) -> Sequence[Expr]:
@@ -131,8 +133,8 @@ class Kernel:
     def _split(self) -> tuple[Partition, Program, Program]:
         if self._halves is None:
             parts = partition(self._stable, self.wrt, self.inputs)
-            forward = Program([parts.value, *parts.saved], self._nodes, self.dtype)
-            backward = Program(parts.gradients, (*self._nodes, *parts.saved_inputs, parts.cotangent), self.dtype)
+            forward = Program([parts.value, *parts.saved], self._nodes, self.options)
+            backward = Program(parts.gradients, (*self._nodes, *parts.saved_inputs, parts.cotangent), self.options)
             self._halves = parts, forward, backward
         return self._halves
 
@@ -192,14 +194,3 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<Kernel {self.dtype} of {self.output}>"
-
-
-def _dtype_name(dtype: Any) -> DType:
-    """Return the name of a dtype, given by name or as NumPy's."""
-    try:
-        name = np.dtype(dtype).name if dtype is not None else ""
-    except TypeError:
-        name = ""
-    if name == "float64" or name == "float32":
-        return name  # type: ignore[return-value]  # a str that was compared is not narrowed
-    raise InvalidValueError(f"dtype is float64 or float32, not {dtype!r}")

@@ -24,13 +24,13 @@ _FEW = 4  # terms of a sum that are written out
 
 def view_base(node: Expr, forms: Forms) -> Expr:
     """Return the node whose memory serves `node`, an operand of a product: itself unless it is a fitting view."""
-    base, where = _follow(node, forms)
+    base, where = follow(node, forms)
     return base if base is not node and _fits(node.shape, linear(base.shape, where, node.ndim)) else node
 
 
 def operand_address(node: Expr, base: Expr, forms: Forms) -> Affine:
     """Return the address in the memory of `base` over the axes of `node`."""
-    _, where = _follow(node, forms) if base is not node else (node, _every_axis(node.ndim))
+    _, where = follow(node, forms) if base is not node else (node, _every_axis(node.ndim))
     return linear(base.shape, where, node.ndim)
 
 
@@ -48,7 +48,8 @@ def product(a: Expr, b: Expr, result: Expr, read: Callable[[Expr], Access], targ
     return merge_batch(Matmul(batch, rows, inner, columns, left, right, out))
 
 
-def _follow(node: Expr, forms: Forms) -> tuple[Expr, Where]:
+def follow(node: Expr, forms: Forms) -> tuple[Expr, Where]:
+    """Return the node whose elements a view shows, and where over the axes of the view."""
     rank, where = node.ndim, _every_axis(node.ndim)
     while True:
         match forms.get(node):

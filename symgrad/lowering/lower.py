@@ -32,6 +32,7 @@ from symgrad.lowering.liveness import share_slots
 from symgrad.lowering.looporder import arrange
 from symgrad.lowering.schedule import Role, Schedule, make_schedule
 from symgrad.lowering.straightline import split
+from symgrad.lowering.twins import share_transposes
 
 _LONGEST_BODY = 400  # items in the body of a loop over arrays; more is split into several loops
 _IDENTITY = {
@@ -47,7 +48,7 @@ def lower(outputs: Sequence[Expr], inputs: Sequence[Input]) -> Program:
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(expand(outputs, _definition), inputs).program()
+    return _Lowering(share_transposes(expand(outputs, _definition)), inputs).program()
 
 
 def _definition(node: Apply) -> Expr | None:

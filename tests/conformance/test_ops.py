@@ -13,6 +13,7 @@ from strategies import SIZES, Sample, draw, n, samples, scalarised
 
 import symgrad as sg
 from symgrad.backends.kernel import Kernel, Program
+from symgrad.backends.options import Options
 from symgrad.backends.reference import evaluate_mp, evaluate_reference
 from symgrad.core.expr import Expr, Flat, Input, OpDef, Partials, all_ops
 from symgrad.diff.jacobian import jacobian
@@ -220,7 +221,7 @@ def compiled(chunk: int, dtype: str) -> Compiled:
     every = [expr for exprs, _ in work.values() for expr in exprs]
     inputs = list({x: None for expr in every for x in expr.inputs.values()})
     values = {name: value for _, given in work.values() for name, value in given.items()}
-    program = Program(simplify(every), inputs, dtype)
+    program = Program(simplify(every), inputs, Options(dtype))
     arrays = [np.asarray(values[x.name], dtype) for x in inputs]
     results = iter(program(arrays, SIZES))
     found = {name: [next(results) for _ in exprs] for name, (exprs, _) in work.items()}

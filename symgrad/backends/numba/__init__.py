@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from symgrad.backends.numba.cache import cached_compilation
 from symgrad.backends.numba.kernel import CompiledKernel
 from symgrad.backends.numba.layout import make_layout
+from symgrad.backends.options import DType, Options, make_options
 from symgrad.lowering import Program
 
 
-def compile_program(
-    program: Program, dtype: Literal["float64", "float32"] = "float64", cache: bool = True
-) -> CompiledKernel:
-    """Compile a kernel program once for all shapes.
+def compile_program(program: Program, options: Options | DType = "float64", cache: bool = True) -> CompiledKernel:
+    """Compile a kernel program once for all shapes; a dtype stands for the options that have it.
 
-    The kernel takes the inputs in order (C-contiguous, of this dtype, 0-d for scalars; their shapes are not checked)
+    The kernel takes the inputs in order (C-contiguous, of the kernel's dtype, 0-d for scalars; their shapes are not checked)
     and the values of the named sizes; it returns fresh output arrays in order. With `cache` the machine code is
     kept on disk and found again by later processes.
 
@@ -30,8 +27,8 @@ def compile_program(
     does not have.
     """
     layout = make_layout(program)
-    result = cached_compilation(program, layout, dtype, use_disk=cache)
-    return CompiledKernel(program, layout, dtype, result.entry_point, result)
+    chosen = options if isinstance(options, Options) else make_options(options)
+    return CompiledKernel(program, layout, chosen.dtype, cached_compilation(program, layout, chosen, use_disk=cache))
 
 
 __all__ = ["CompiledKernel", "compile_program"]

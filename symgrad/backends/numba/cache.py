@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,37 +23,54 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
+from symgrad.backends.numba.entry import entry_symbol
 from symgrad.backends.numba.layout import Layout
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library
+from symgrad.backends.options import Options
 from symgrad.lowering.kernel_ir import Program
 
 FOLDER_VARIABLE = "SYMGRAD_CACHE_DIR"
 
 
-def cached_compilation(program: Program, layout: Layout, dtype: str, use_disk: bool) -> Any:
-    """Return Numba's compilation result, from the cache folder if it is there."""
-    key = cache_key(program, dtype)
+@dataclass(frozen=True, slots=True)
+class MachineCode:
+    """Numba's compilation result, which owns the machine code, and the key in its functions' names."""
+
+    result: Any
+    key: str
+
+    @property
+    def address(self) -> int:
+        """The address of the C function."""
+        address: int = self.result.library.get_pointer_to_function(entry_symbol(self.key))
+        return address
+
+
+def cached_compilation(program: Program, layout: Layout, options: Options, use_disk: bool) -> MachineCode:
+    """Return the machine code of a program, from the cache folder if it is there."""
+    name = cache_key(program, options)
+    key = name[:24]
     folder = cache_folder() if use_disk else None
-    path = None if folder is None else folder / f"{key}.kernel"
+    path = None if folder is None else folder / f"{name}.kernel"
     if path is not None:
         found = _load(path)
         if found is not None:
-            return found
+            return MachineCode(found, key)
     from symgrad.backends.numba.emission import compile_function  # the compiler: not needed on a hit
 
-    result, symbols = compile_function(program, layout, dtype, f"kernel_{key[:24]}")
+    result, symbols = compile_function(program, layout, options, key)
     if path is not None:
         _save(path, result, symbols)
-    return result
+    return MachineCode(result, key)
 
 
-def cache_key(program: Program, dtype: str) -> str:
+def cache_key(program: Program, options: Options) -> str:
     """Return the hash of the program and of all that the machine code depends on."""
     versions = (_emission_hash(), llvmlite.__version__, numba.__version__, np.__version__, sys.version, sys.platform)
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    options = (dtype, str(bool(os.environ.get(SCALAR_ONLY))), str(load_vector_library()))
-    parts = "\0".join((*versions, *processor, *options, str(program)))
+    library = (str(bool(os.environ.get(SCALAR_ONLY))), str(load_vector_library()))
+    parts = "\0".join((*versions, *processor, *library, str(options), str(program)))
     return hashlib.sha256(parts.encode()).hexdigest()
 
 

@@ -1,4 +1,9 @@
-"""A kernel program as one Numba function: each statement an internal LLVM function with `noalias` pointers."""
+"""A kernel program as an external C function, each statement of it an internal one with `noalias` pointers.
+
+The C function is `int symgrad_<hash>(T** pointers, const int64_t* dims)`. `pointers` lists, in the order of `Layout`,
+the arrays (inputs, then outputs, that have axes), the block of scalars and the work memory; `dims` are the values of
+`program.dims`. It returns 0, or another number when memory ran out. The Numba function around it is for Python.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit
+from numba.core import cgutils
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from symgrad.backends.numba.entry import make_entry
+from symgrad.backends.numba.entry import entry_symbol, make_entry
 from symgrad.backends.numba.layout import Layout, Region, round_up
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul
@@ -21,10 +27,12 @@ from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
+from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
 from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur
 
+I32 = ir.IntType(32)
 Base = tuple[Region, int]
 types: Any = numba_types  # not typed for mypy
 _REALS: dict[str, tuple[Any, ir.Type, str]] = {
@@ -33,26 +41,28 @@ _REALS: dict[str, tuple[Any, ir.Type, str]] = {
 }
 
 
-def compile_function(program: Program, layout: Layout, dtype: str, name: str) -> tuple[Any, tuple[Symbol, ...]]:
+def compile_function(program: Program, layout: Layout, options: Options, key: str) -> tuple[Any, tuple[Symbol, ...]]:
     """Return Numba's compilation result for a program, and the C functions it calls.
 
-    The function takes (arrays, scalars, work, dims) as `Layout` describes them.
+    The function takes (arrays, scalars, work, dims) as `Layout` describes them; `key` names it and the C function.
     """
-    real = _REALS[dtype][0]
+    real = _REALS[options.dtype][0]
     arrays = types.BaseTuple.from_types([types.Array(real, len(shape), "C") for shape in layout.array_shapes])
     vector = types.Array(real, 1, "C")
     signature = types.void(arrays, vector, vector, types.Array(types.int64, 1, "C"))
     used: dict[Symbol, None] = {}
-    entry = make_entry(_make_body(program, layout, dtype, name, used), name)
+    entry = make_entry(_make_body(program, layout, options, key, used), key)
     dispatcher = njit(signature, error_model="numpy", nogil=True)(entry)
     return dispatcher.overloads[signature.args], tuple(sorted(used))
 
 
-def _make_body(program: Program, layout: Layout, dtype: str, name: str, used: dict[Symbol, None]) -> Any:
+def _make_body(program: Program, layout: Layout, options: Options, key: str, used: dict[Symbol, None]) -> Any:
     @intrinsic
     def body(typing_context, arrays, scalars, work, dims):  # type: ignore[no-untyped-def]  # noqa: ARG001
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            _Main(context, builder, program, layout, dtype, name, used.setdefault).emit(signature.args, args)
+            main = _Main(context, builder.module, program, layout, options, key, used.setdefault)
+            main.emit()
+            _call_entry(context, builder, main.function, signature.args, args)
             return context.get_dummy_value()
 
         return types.void(arrays, scalars, work, dims), codegen
@@ -64,39 +74,56 @@ _MANY_CALLS = 50
 _BUFFER = re.compile(r"\bb(\d+)(?=\[)")
 
 
+def _call_entry(context: Any, builder: ir.IRBuilder, entry: ir.Function, kinds: Sequence[Any], args: Any) -> None:
+    """Call the C function with (arrays, scalars, work, dims) as Numba passes them."""
+    members = [(kind, builder.extract_value(args[0], member)) for member, kind in enumerate(kinds[0].types)]
+    *pointers, dims = [
+        make_array(kind)(context, builder, value).data
+        for kind, value in [*members, *zip(kinds[1:], args[1:], strict=True)]
+    ]
+    table = cgutils.alloca_once(builder, pointers[0].type, size=len(pointers))
+    for position, pointer in enumerate(pointers):
+        builder.store(pointer, builder.gep(table, [ir.Constant(I64, position)]))
+    status = builder.call(entry, [table, dims])
+    with builder.if_then(cgutils.is_not_null(builder, status), likely=False):
+        context.call_conv.return_user_exc(builder, MemoryError, ("there is no memory for a routine of the kernel",))
+
+
 class _Main:
-    """The code of the kernel itself: pointers, then one call for each statement."""
+    """The C function: pointers, then one call for each statement."""
 
     def __init__(
         self,
         context: Any,
-        builder: ir.IRBuilder,
+        module: ir.Module,
         program: Program,
         layout: Layout,
-        dtype: str,
-        name: str,
+        options: Options,
+        key: str,
         use: Callable[[Symbol], None],
     ) -> None:
-        self.context, self.builder, self.use = context, builder, use
-        self.program, self.layout, self.name = program, layout, name
-        self.numba_real, self.real, self.letter = _REALS[dtype]
+        self.context, self.use = context, use
+        self.program, self.layout, self.options, self.key = program, layout, options, key
+        self.numba_real, self.real, self.letter = _REALS[options.dtype]
+        kind = ir.FunctionType(I32, [self.real.as_pointer().as_pointer(), I64.as_pointer()])
+        self.function = ir.Function(module, kind, entry_symbol(key))
+        self.function.attributes.add("noinline")  # its code is wanted once
+        self.builder = builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
-        self.scope = Scope(builder, self.real, {}, self._pointer)
+        self.scope = Scope(builder, self.real, {}, self._pointer, options.reproducible)
 
-    def emit(self, kinds: Sequence[Any], args: Sequence[ir.Value]) -> None:
+    def emit(self) -> None:
         """Emit everything."""
-        arrays, *vectors = args
-        data = [self._data(kind, vector) for kind, vector in zip(kinds[1:], vectors, strict=True)]
-        for member, kind in enumerate(kinds[0].types):
-            value = self.builder.extract_value(arrays, member)
-            self.bases[Region.ARRAYS, member] = self._data(kind, value)
-        self.bases[Region.SCALARS, 0], work, dims = data
+        pointers, dims = self.function.args
+        arrays = [(Region.ARRAYS, member) for member in range(len(self.layout.array_shapes))]
+        for position, base in enumerate([*arrays, (Region.SCALARS, 0), (Region.SCRATCH, 0)]):
+            self.bases[base] = self.builder.load(self.builder.gep(pointers, [ir.Constant(I64, position)]))
         self.scope.dims = {
             dim: self.builder.load(self.builder.gep(dims, [ir.Constant(I64, k)]))
             for k, dim in enumerate(self.program.dims)
         }
-        self._place_work(work)
+        self._place_slots()
         for position, statement in enumerate(self.program.statements):
             match statement:
                 case Call():
@@ -105,13 +132,11 @@ class _Main:
                     count = element_count(self.program.buffers[statement.buffer].shape)
                     emit_fill(self.scope, statement, self.scope.size(count))
                 case Loop() | Matmul() | Recur():
-                    self._call_function(statement, f"{self.name}_{position}")
+                    self._call_function(statement, f"statement_{self.key}_{position}")
+        self.builder.ret(ir.Constant(I32, 0))
 
-    def _data(self, kind: Any, value: ir.Value) -> ir.Value:
-        return make_array(kind)(self.context, self.builder, value).data
-
-    def _place_work(self, work: ir.Value) -> None:
-        self.bases[Region.SCRATCH, 0] = work
+    def _place_slots(self) -> None:
+        work = self.bases[Region.SCRATCH, 0]
         offset: ir.Value = ir.Constant(I64, round_up(self.layout.scratch))
         line = round_up(1)
         for member, size in enumerate(self.layout.slots):
@@ -144,7 +169,7 @@ class _Main:
     def _function(self, statement: Loop | Matmul | Recur, name: str, bases: list[Base]) -> ir.Function:
         pointer = self.real.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.program.dims) + [pointer] * len(bases))
-        function = ir.Function(self.builder.module, kind, name)
+        function = ir.Function(self.function.module, kind, name)
         function.linkage = "internal"
         prefer_wide_vectors(function)
         if isinstance(statement, Loop) and _many_calls(statement):
@@ -154,7 +179,7 @@ class _Main:
         for argument in arguments.values():
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments))
+        scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments), self.options.reproducible)
         match statement:
             case Loop():
                 emit_loop(scope, statement, self.use)
@@ -188,7 +213,10 @@ class _Main:
             indices = [loops.enter_context(self.scope.loop(self.scope.size(extent))) for extent in call.batch]
             pointers = [self.scope.element(x.buffer, x.at, indices) for x in (*call.operands, call.result)]
             args = [self.scope.size(call.size), self.scope.size(call.columns), *pointers]
-            self.context.compile_internal(self.builder, routine, signature, args)
+            compiled = self.context.compile_subroutine(self.builder, routine, signature)
+            status, _ = self.context.call_internal_no_propagate(self.builder, compiled.fndesc, signature, args)
+            with self.builder.if_then(status.is_error, likely=False):
+                self.builder.ret(status.code)
 
 
 def _many_calls(loop: Loop) -> bool:

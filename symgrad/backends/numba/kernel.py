@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from symgrad.backends.numba.cache import MachineCode
 from symgrad.backends.numba.layout import Layout, Region
 from symgrad.core.dims import Size, evaluate
 from symgrad.errors import ShapeError
@@ -18,8 +18,9 @@ _NO_WORK = {np.dtype(name): np.empty(0, name) for name in ("float64", "float32")
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What a call needs to know about one set of sizes."""
+class Plan:
+    """What a call needs to know about one set of sizes: the int64 values of `program.dims`, the shapes of the outputs
+    that have axes, and the number of elements of the work memory."""
 
     dims: np.ndarray
     shapes: tuple[tuple[int, ...], ...]
@@ -27,17 +28,25 @@ class _Plan:
 
 
 class CompiledKernel:
-    """Calls the machine code: packs scalars, allocates results, keeps work memory between calls. Thread-safe."""
+    """Calls the machine code: packs scalars, allocates results, keeps work memory between calls. Thread-safe.
 
-    def __init__(
-        self, program: Program, layout: Layout, dtype: str, entry_point: Callable[..., Any], owner: Any
-    ) -> None:
-        self._program, self._layout = program, layout
-        self._dtype = np.dtype(dtype)
-        self._entry_point = entry_point
-        self._owner = owner  # Numba's compilation result: the machine code lives as long as it does
-        self._plans: dict[tuple[int, ...], _Plan] = {}
+    `address` is that of its C function, `int symgrad_<hash>(T** pointers, const int64_t* dims)`: pointers to the arrays
+    of `layout`, to the block of scalars and to the work memory, and `dims` as in `plan(sizes)`. It allocates nothing
+    itself, may be called from several threads, and returns 0 unless a linear-algebra routine found no memory.
+    """
+
+    def __init__(self, program: Program, layout: Layout, dtype: str, code: MachineCode) -> None:
+        self.program, self.layout = program, layout
+        self.dtype = np.dtype(dtype)
+        self._code = code  # the machine code lives as long as it does
+        self._entry_point: Callable[..., None] = code.result.entry_point
+        self._plans: dict[tuple[int, ...], Plan] = {}
         self._idle_work: list[np.ndarray] = []
+
+    @property
+    def address(self) -> int:
+        """The address of the C function."""
+        return self._code.address
 
     def __call__(
         self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int], out: Sequence[np.ndarray] | None = None
@@ -46,9 +55,8 @@ class CompiledKernel:
 
         ShapeError for a maximum over no elements.
         """
-        layout, dtype = self._layout, self._dtype
-        key = tuple([sizes[name] for name in self._program.dims])
-        plan = self._plans.get(key) or self._make_plan(key)
+        layout, dtype = self.layout, self.dtype
+        plan = self.plan(sizes)
         results = [np.empty(shape, dtype) for shape in plan.shapes] if out is None else list(out)
         scalars = np.empty(layout.scalars, dtype)
         for element, position in enumerate(layout.scalar_inputs):
@@ -64,23 +72,28 @@ class CompiledKernel:
             for place in layout.outputs
         ]
 
+    def plan(self, sizes: Mapping[str, int]) -> Plan:
+        """Return what a call with these sizes needs. ShapeError for a maximum over no elements."""
+        key = tuple([sizes[name] for name in self.program.dims])
+        return self._plans.get(key) or self._make_plan(key)
+
     def _borrow(self, size: int) -> np.ndarray:
         try:
             work = self._idle_work.pop()
         except IndexError:
-            return np.empty(size, self._dtype)
-        return work if work.size >= size else np.empty(size, self._dtype)
+            return np.empty(size, self.dtype)
+        return work if work.size >= size else np.empty(size, self.dtype)
 
-    def _make_plan(self, key: tuple[int, ...]) -> _Plan:
-        sizes = dict(zip(self._program.dims, key, strict=True))
-        for size in self._program.nonempty:
+    def _make_plan(self, key: tuple[int, ...]) -> Plan:
+        sizes = dict(zip(self.program.dims, key, strict=True))
+        for size in self.program.nonempty:
             if evaluate(size, sizes) <= 0:
                 raise ShapeError(f"a maximum or minimum over {_count_text(size, sizes)} elements has no value")
-        shapes = self._layout.array_shapes[len(self._layout.array_inputs) :]
-        plan = _Plan(
+        shapes = self.layout.array_shapes[len(self.layout.array_inputs) :]
+        plan = Plan(
             np.array(key, np.int64),
             tuple(tuple(evaluate(size, sizes) for size in shape) for shape in shapes),
-            self._layout.work_size(sizes),
+            self.layout.work_size(sizes),
         )
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()

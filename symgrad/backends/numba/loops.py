@@ -26,7 +26,7 @@ from symgrad.lowering.kernel_ir import (
     Store,
 )
 
-_REORDER = ("reassoc", "contract", "nsz", "arcp")  # for sums only; never nnan or ninf
+_REORDER = ("reassoc", "contract", "nsz", "arcp")  # for reductions only; never nnan or ninf
 _REDUCTIONS = {Instruction.MAXIMUM: "llvm.maximum", Instruction.MINIMUM: "llvm.minimum"}
 _START = {
     Instruction.ADD: 0.0,
@@ -169,7 +169,7 @@ def _combine_into_memory(scope: Scope, effect: Accumulate, value: ir.Value, indi
 
 def _combine(scope: Scope, combine: Instruction, total: ir.Value, value: ir.Value) -> ir.Value:
     if combine is Instruction.ADD:
-        return scope.builder.fadd(total, value, flags=_REORDER)
+        return scope.builder.fadd(total, value, flags=() if scope.reproducible else _REORDER)
     if combine is Instruction.MUL:
-        return scope.builder.fmul(total, value, flags=_REORDER)
-    return intrinsic(scope, _REDUCTIONS[combine], [total, value], ("nsz",))
+        return scope.builder.fmul(total, value, flags=() if scope.reproducible else _REORDER)
+    return intrinsic(scope, _REDUCTIONS[combine], [total, value], () if scope.reproducible else ("nsz",))

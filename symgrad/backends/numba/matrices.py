@@ -1,4 +1,7 @@
-"""Matrix products through BLAS. Row-major matrices are BLAS's column-major ones transposed: flags, not copies."""
+"""Matrix products: BLAS, or loops where the order of the sums is promised.
+
+Row-major matrices are BLAS's column-major ones transposed: flags, not copies.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from contextlib import ExitStack
 from llvmlite import ir
 from numba.core import cgutils
 
-from symgrad.backends.numba.loops import emit_fill
+from symgrad.backends.numba.loops import emit_fill, emit_loop
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Library, Symbol, register
 from symgrad.core.dims import Size, element_count
-from symgrad.lowering.kernel_ir import Fill, Matmul
+from symgrad.core.numeric import Instruction
+from symgrad.lowering.kernel_ir import Access, Accumulate, Affine, Compute, Fill, Load, Loop, Matmul
+from symgrad.lowering.looporder import arrange
 
 I8, I32 = ir.IntType(8), ir.IntType(32)
 Use = Callable[[Symbol], None]
@@ -26,12 +31,29 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
             scope.size(size)
     sizes = [scope.size(size) for size in (product.rows, product.inner, product.columns)]
     emit_fill(scope, Fill(product.c.buffer, 0.0), count)
+    if scope.reproducible:
+        emit_loop(scope, as_loop(product), use)
+        return
     b = scope.builder
     work = b.mul(count, sizes[1])
     call = _Call(scope, use)
     with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), work)), ExitStack() as loops:
         indices = [loops.enter_context(scope.loop(scope.size(extent))) for extent in product.batch]
         _emit_one(call, product, indices, *sizes)
+
+
+def as_loop(product: Matmul) -> Loop:
+    """Return the loop that adds a product to its result; each element is a sum in the order of the inner index."""
+    a, b, c = product.a, product.b, product.c
+    last = len(product.batch)
+    body = (
+        Load(Access(a.buffer, Affine(a.at.offset, (*a.at.strides, 0)))),
+        Load(Access(b.buffer, Affine(b.at.offset, (*b.at.strides[:last], 0, *b.at.strides[last:])))),
+        Compute(Instruction.MUL, (0, 1)),
+    )
+    target = Access(c.buffer, Affine(c.at.offset, (*c.at.strides[:-1], 0, c.at.strides[-1])))
+    extents = (*product.batch, product.rows, product.inner, product.columns)
+    return arrange(Loop(extents, body, (Accumulate(target, Instruction.ADD, 2),)))
 
 
 def _emit_one(

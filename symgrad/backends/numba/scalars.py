@@ -37,7 +37,7 @@ def emit_scalar(scope: Scope, code: Scalar, operands: Sequence[ir.Value], use: C
         case IntegerPower(exponent):
             return _integer_power(scope, operands[0], exponent)
         case Libm(name):
-            value, symbol = math_call(scope.builder, name, operands)
+            value, symbol = math_call(scope.builder, name, operands, vector=not scope.reproducible)
             use(symbol)
             return value
         case Special(name):

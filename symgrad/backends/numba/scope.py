@@ -22,6 +22,7 @@ class Scope:
     real: ir.Type
     dims: Mapping[str, ir.Value]
     pointers: Callable[[int], ir.Value]
+    reproducible: bool = False
     sizes: dict[Size, ir.Value] = field(default_factory=dict)
 
     def number(self, value: float) -> ir.Constant:

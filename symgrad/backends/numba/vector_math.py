@@ -46,7 +46,9 @@ def prefer_wide_vectors(function: ir.Function) -> None:
     set.add(function.attributes, '"prefer-vector-width"="512"')
 
 
-def math_call(builder: ir.IRBuilder, name: str, operands: Sequence[ir.Value]) -> tuple[ir.Value, Symbol]:
+def math_call(
+    builder: ir.IRBuilder, name: str, operands: Sequence[ir.Value], vector: bool = True
+) -> tuple[ir.Value, Symbol]:
     """Emit a call of the C function `name` (without the `f` of its float version); return it and its symbol."""
     real = operands[0].type
     function = name + ("f" if isinstance(real, ir.FloatType) else "")
@@ -55,7 +57,7 @@ def math_call(builder: ir.IRBuilder, name: str, operands: Sequence[ir.Value]) ->
         builder.module, ir.FunctionType(real, [real] * len(operands)), register(symbol)
     )
     call = builder.call(scalar, operands)
-    variants = vector_variants(function, len(operands), 32 if function != name else 64)
+    variants = vector_variants(function, len(operands), 32 if function != name else 64) if vector else ()
     known = ("nounwind", "readnone")
     if not variants:
         call.attributes.update(known)

@@ -9,6 +9,7 @@ import pytest
 
 from symgrad.backends.numba import cache as disk
 from symgrad.backends.numba import compile_program
+from symgrad.backends.options import Options
 from symgrad.core.dims import named
 from symgrad.core.expr import Input, lookup
 from symgrad.lowering import lower
@@ -111,7 +112,9 @@ def test_a_folder_that_others_can_write_is_not_trusted(folder):
 
 def test_the_key_depends_on_program_dtype_and_options(monkeypatch):
     one, other = lower([v + 1], [v]), lower([v + 2], [v])
-    keys = {disk.cache_key(one, "float64"), disk.cache_key(other, "float64"), disk.cache_key(one, "float32")}
+    plain = Options()
+    keys = {disk.cache_key(one, plain), disk.cache_key(other, plain), disk.cache_key(one, Options("float32"))}
+    keys.add(disk.cache_key(one, Options(reproducible=True)))
     monkeypatch.setenv("SYMGRAD_SCALAR_MATH", "1")
-    keys.add(disk.cache_key(one, "float64"))
-    assert len(keys) == 4 and disk.cache_key(lower([v + 1], [v]), "float64") in keys
+    keys.add(disk.cache_key(one, plain))
+    assert len(keys) == 5 and disk.cache_key(lower([v + 1], [v]), plain) in keys

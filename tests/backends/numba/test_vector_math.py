@@ -7,6 +7,7 @@ from symgrad.backends.numba import compile_program
 from symgrad.backends.numba.emission import compile_function
 from symgrad.backends.numba.layout import make_layout
 from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library, vector_variants
+from symgrad.backends.options import Options
 from symgrad.core.dims import named
 from symgrad.core.expr import Input, all_ops, lookup
 from symgrad.core.numeric import Libm, Special
@@ -86,7 +87,7 @@ def test_the_vector_versions_are_used_where_they_exist():
     if not load_vector_library() or not vector_variants("exp", 1, 64):
         pytest.skip("no libmvec here")
     program = lower([lookup("exp")(v)], [v])
-    result, _ = compile_function(program, make_layout(program), "float64", "probe")
+    result, _ = compile_function(program, make_layout(program), Options(), "probe")
     symbols = [symbol for _, symbol in vector_variants("exp", 1, 64)]
     calls = [line for line in result.library.get_asm_str().split("\n") if "call" in line or "mov" in line]
     assert any(symbol in line for symbol in symbols for line in calls)
