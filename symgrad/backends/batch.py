@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symgrad.backends.membership import require
+from symgrad.backends.options import Options
 from symgrad.backends.reference import bind_sizes, check_requirements
 from symgrad.core.dims import evaluate, shape_text
 from symgrad.core.expr import Expr, Input
@@ -69,12 +70,12 @@ class Batch:
         value: Expr,
         inputs: Sequence[Input],
         wrt: Sequence[Input],
-        dtype: str,
+        options: Options,
         read: Read,
         fused: Callable[[], Sequence[Expr]],
     ) -> None:
         self._value, self._nodes, self._wrt = value, tuple(inputs), tuple(wrt)
-        self._real = np.dtype(dtype)
+        self._options, self._real = options, np.dtype(options.dtype)
         self._read = read
         self._fused = fused
         self._plans: dict[tuple[tuple[int, ...], ...], _Plan] = {}
@@ -209,21 +210,24 @@ class Batch:
         key = derivatives, mapped
         if key not in self._runners:
             _, program = self._program(derivatives)
-            self._runners[key] = _Runner(batch(program, mapped), self._real.name, mapped)
+            self._runners[key] = _Runner(batch(program, mapped), self._options, mapped)
         return self._runners[key]
 
 
 class _Runner:
     """A compiled program of many points, called for one block of points after the other."""
 
-    def __init__(self, program: Program, dtype: str, mapped: frozenset[int]) -> None:
+    def __init__(self, program: Program, options: Options, mapped: frozenset[int]) -> None:
         self._program, self._mapped = program, mapped
-        self._itemsize = np.dtype(dtype).itemsize
-        self._backend = import_module("symgrad.backends.numba")
-        self._compiled = self._backend.compile_program(program, dtype)
+        self._itemsize = np.dtype(options.dtype).itemsize
+        self._compiled = import_module("symgrad.backends.numba").compile_program(program, options)
 
     def __call__(self, arrays: Sequence[Array], results: Sequence[Array], plan: _Plan, parallel: bool) -> None:
         block = self._block(plan.sizes, plan.points)
+        if parallel and plan.points > 1:
+            threads = import_module("symgrad.backends.numba.parallel")
+            threads.run(self._compiled, arrays, results, self._mapped, plan.sizes, block)
+            return
         for start in range(0, max(plan.points, 1), block):
             part = slice(start, min(start + block, plan.points))
             inputs = [array[part] if place in self._mapped else array for place, array in enumerate(arrays)]

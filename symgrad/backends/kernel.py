@@ -119,7 +119,7 @@ class Kernel:
     @cached_property
     def batch(self) -> Batch:
         """The formula at many points: `kernel.batch(...)`, `kernel.batch.value_and_grad(...)`."""
-        return Batch(self._stable, self._nodes, self.wrt, self.dtype, self._read, self._fused_outputs)
+        return Batch(self._stable, self._nodes, self.wrt, self.options, self._read, self._fused_outputs)
 
     def _fused(self) -> Program:
         if self._derivative is None:

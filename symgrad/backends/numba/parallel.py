@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -15,42 +14,53 @@ from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from symgrad.backends.numba.kernel import CompiledKernel
+from symgrad.lowering.batching import POINTS
+
 types: Any = numba_types  # not typed for mypy
+_LINES = 128  # bytes: two cache lines, which processors fetch together
 _ONE_AT_A_TIME = Lock()  # Numba's simplest thread pool ends the process when two threads use it at once
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The first argument of a kernel's C function.
+def run(
+    kernel: CompiledKernel,
+    inputs: Sequence[np.ndarray],
+    results: Sequence[np.ndarray],
+    mapped: Set[int],
+    sizes: Mapping[str, int],
+    block: int,
+) -> None:
+    """Run a program of `lowering.batching` on Numba's threads: each takes a share of the points, `block` at once.
 
-    `step` says by how many bytes a pointer moves from one point to the next. `work` is the number of elements that
-    a thread needs for itself, the last pointer.
+    `mapped` are the places of the inputs that have an axis of points; all results have it. MemoryError when a routine
+    of the kernel gets none.
     """
-
-    pointers: Sequence[int]
-    steps: Sequence[int]
-    work: int
-    dtype: np.dtype[Any]
-
-
-def run(address: int, table: Table, dims: Sequence[int], place: int, points: int, block: int) -> None:
-    """Call the C function at `address` for all points, at most `block` at once; `dims[place]` says how many.
-
-    MemoryError when a routine of the kernel gets none.
-    """
+    layout, name = kernel.layout, str(POINTS)
+    points = len(results[0])
     threads = max(1, min(get_num_threads(), points))
     bounds = np.linspace(0, points, threads + 1).astype(np.int64)
-    steps = np.array([*table.steps, 0], np.int64)
-    line = -(-(table.work * table.dtype.itemsize) // 128) * 128
-    work = np.empty(line * threads + 128, np.uint8)
-    first = -(-work.ctypes.data // 128) * 128
-    pointers = np.array([[*table.pointers, first + line * thread] for thread in range(threads)], np.int64)
-    pointers += bounds[:-1, None] * steps
-    sizes = np.array([dims] * threads, np.int64)
+    block = min(block, int(np.diff(bounds).max()))
+    plan = kernel.plan({**sizes, name: block})
+    scalars = np.array([inputs[place] for place in layout.scalar_inputs], kernel.dtype)
+    work = [_aligned(plan.work, kernel.dtype) for _ in range(threads)]
+    arrays = [*(inputs[place] for place in layout.array_inputs), *results]
+    moving = [*(place in mapped for place in layout.array_inputs), *(True for _ in results)]
+    steps = np.array([array.strides[0] if moves else 0 for array, moves in zip(arrays, moving, strict=True)] + [0, 0])
+    shared = [array.ctypes.data for array in (*arrays, scalars)]
+    pointers = np.array([[*shared, own.ctypes.data] for own in work], np.int64) + bounds[:-1, None] * steps
+    dims = np.array([plan.dims] * threads)
     with _ONE_AT_A_TIME:
-        failures = _run(address, pointers, steps, sizes, place, np.diff(bounds), block)
+        place = kernel.program.dims.index(name)
+        failures = _run(kernel.address, pointers, steps, dims, place, np.diff(bounds), block)
     if failures:
         raise MemoryError("there is no memory for a routine of the kernel")
+
+
+def _aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return memory of its own cache lines: two threads that write one line wait for each other."""
+    memory = np.empty(count * dtype.itemsize + 2 * _LINES, np.uint8)
+    start = -memory.ctypes.data % _LINES
+    return memory[start : start + count * dtype.itemsize + _LINES]
 
 
 @intrinsic
