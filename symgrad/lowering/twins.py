@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from symgrad.core.dims import Shape, Size
 from symgrad.core.expr import Apply, Expr, NumericForm, postorder
 from symgrad.core.numeric import (
     Contract,
@@ -110,7 +111,7 @@ class _Keys:
         if isinstance(form, Gather | Reshape) or node.ndim < rank:
             base, where = follow(node, self.forms)
             if base is not node:
-                return [(base, base.ndim, turned != (rank == 2 == node.ndim and _exchanges(base, where)))]
+                return [(base, base.ndim, turned != (rank == 2 == node.ndim and _exchanges(node, base, where)))]
         if node.ndim < rank:
             return []
         match form:
@@ -166,11 +167,15 @@ class _Keys:
     def _view(self, node: Expr, rank: int, turned: bool, keys: list[Key]) -> Key:
         """Return the key of a node that is not looked into, read as it says and then turned."""
         base, where = follow(node, self.forms)
-        if keys and rank == 2 == node.ndim and _exchanges(base, where):
+        if keys and rank == 2 == node.ndim and _exchanges(node, base, where):
             return keys[0]
         if base is node and turned and rank == node.ndim and self._symmetric(node):
             turned = False
-        return 1, self._number((base, *(_turn(at, rank, turned) for at in where)))
+        shape = (1,) * (rank - node.ndim) + node.shape
+        places = [_over_axes(at, shape) for at in where]
+        if turned and rank >= 2:
+            shape, places = _exchange_first(shape), [(offset, _exchange_first(at)) for offset, at in places]
+        return 1, self._number((base, shape, *places))
 
     def _symmetric(self, node: Expr) -> bool:
         form = self.forms.get(node)
@@ -182,14 +187,17 @@ class _Keys:
         return self._numbers.setdefault(content, len(self._numbers))
 
 
-def _exchanges(base: Expr, where: Where) -> bool:
-    """Say whether a matrix is read with its two axes exchanged."""
-    return base.ndim == 2 and where == (Affine(0, (0, 1)), Affine(0, (1, 0)))
+def _exchanges(node: Expr, base: Expr, where: Where) -> bool:
+    """Say whether the node is the transpose of the matrix `base`."""
+    turned = (Affine(0, (0, 1)), Affine(0, (1, 0)))
+    return base.ndim == 2 and where == turned and node.shape == base.shape[::-1]
 
 
-def _turn(at: Affine, rank: int, turned: bool) -> Affine:
-    """Return the position over `rank` axes, the first two exchanged when `turned`."""
-    strides = (0,) * (rank - len(at.strides)) + at.strides
-    if turned and rank >= 2:
-        strides = (strides[1], strides[0], *strides[2:])
-    return Affine(at.offset, strides)
+def _over_axes(at: Affine, shape: Shape) -> tuple[Size, tuple[Size, ...]]:
+    """Return a position as offset and strides over the axes of `shape`, those of size 1 standing still."""
+    strides = (0,) * (len(shape) - len(at.strides)) + at.strides
+    return at.offset, tuple(0 if size == 1 else stride for size, stride in zip(shape, strides, strict=True))
+
+
+def _exchange_first(axes: tuple[Size, ...]) -> tuple[Size, ...]:
+    return (axes[1], axes[0], *axes[2:])

@@ -12,7 +12,7 @@ from symgrad.lowering import Program
 def compile_program(program: Program, options: Options | DType = "float64", cache: bool = True) -> CompiledKernel:
     """Compile a kernel program once for all shapes; a dtype stands for the options that have it.
 
-    The kernel takes the inputs in order (C-contiguous, of the kernel's dtype, 0-d for scalars; their shapes are not checked)
+    The kernel takes the inputs in order (C-contiguous, of its dtype, 0-d for scalars; their shapes are not checked)
     and the values of the named sizes; it returns fresh output arrays in order. With `cache` the machine code is
     kept on disk and found again by later processes.
 

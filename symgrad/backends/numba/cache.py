@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import stat
 import sys
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,14 +20,13 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
+from symgrad.backends.cachefolder import cache_folder, kernel_name, load, save
 from symgrad.backends.numba.entry import entry_symbol
 from symgrad.backends.numba.layout import Layout
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library
 from symgrad.backends.options import Options
 from symgrad.lowering.kernel_ir import Program
-
-FOLDER_VARIABLE = "SYMGRAD_CACHE_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ def cached_compilation(program: Program, layout: Layout, options: Options, use_d
     name = cache_key(program, options)
     key = name[:24]
     folder = cache_folder() if use_disk else None
-    path = None if folder is None else folder / f"{name}.kernel"
+    path = None if folder is None else folder / kernel_name(name)
     if path is not None:
         found = _load(path)
         if found is not None:
@@ -81,32 +77,12 @@ def _emission_hash() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
-def cache_folder() -> Path | None:
-    """Return the folder, made if need be; None when there can be none that only this user writes to."""
-    given = os.environ.get(FOLDER_VARIABLE)
-    try:
-        folder = Path(given) if given else _user_cache() / "symgrad"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except (OSError, RuntimeError):  # RuntimeError: no home folder
-        return None
-    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
-        return None
-    return folder
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
 def _load(path: Path) -> Any | None:
     """Return the compilation result in a file; None when there is none, or it is damaged."""
+    content = load(path)
+    if content is None:
+        return None
     try:
-        content = path.read_bytes()
         digest, payload = content[:32], content[32:]
         if hashlib.sha256(payload).digest() != digest:
             return None
@@ -121,13 +97,5 @@ def _load(path: Path) -> Any | None:
 
 
 def _save(path: Path, result: Any, symbols: tuple[Symbol, ...]) -> None:
-    """Write the file in one step, so that no process sees half of it; a folder that cannot be written is no error."""
     content = serialize.dumps(([(s.library, s.function, s.arity) for s in symbols], result._reduce()))
-    with suppress(OSError):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(content).digest() + content)
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
+    save(path, hashlib.sha256(content).digest() + content)

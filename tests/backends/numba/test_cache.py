@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from symgrad.backends import cachefolder
 from symgrad.backends.numba import cache as disk
 from symgrad.backends.numba import compile_program
 from symgrad.backends.options import Options
@@ -38,13 +39,17 @@ print("symgrad.backends.numba.emission" in sys.modules)
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     path = tmp_path / "kernels"
-    monkeypatch.setenv(disk.FOLDER_VARIABLE, str(path))
+    monkeypatch.setenv(cachefolder.FOLDER_VARIABLE, str(path))
     return path
 
 
 def value(program=None):
     kernel = compile_program(program or lower([lookup("exp")(v) + 1], [v]))
     return kernel([np.zeros(2)], {"n": 2})[0]
+
+
+def kernels(folder):
+    return sorted(folder.glob("*.kernel"))
 
 
 def run_again():
@@ -56,7 +61,7 @@ def test_a_second_process_finds_the_kernels_and_compiles_nothing(folder):
     first, second = run_again(), run_again()
     assert first[:2] == second[:2]
     assert (first[2], second[2]) == ("True", "False")
-    assert len(list(folder.iterdir())) == 2
+    assert len(kernels(folder)) == 2
 
 
 def test_the_folder_is_private(folder):
@@ -69,7 +74,7 @@ def test_the_folder_is_private(folder):
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
 def test_a_damaged_file_is_replaced(folder, damage):
     value()
-    (file,) = folder.iterdir()
+    (file,) = kernels(folder)
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
     np.testing.assert_array_equal(value(), [2.0, 2.0])
@@ -79,7 +84,7 @@ def test_a_damaged_file_is_replaced(folder, damage):
 
 def test_a_file_with_a_right_hash_and_wrong_content_is_ignored(folder):
     value()
-    (file,) = folder.iterdir()
+    (file,) = kernels(folder)
     payload = b"not a pickle"
     file.write_bytes(disk.hashlib.sha256(payload).digest() + payload)
     np.testing.assert_array_equal(value(), [2.0, 2.0])
@@ -88,8 +93,8 @@ def test_a_file_with_a_right_hash_and_wrong_content_is_ignored(folder):
 def test_no_folder_is_no_obstacle(tmp_path, monkeypatch):
     occupied = tmp_path / "file"
     occupied.write_text("")
-    monkeypatch.setenv(disk.FOLDER_VARIABLE, str(occupied / "below"))
-    assert disk.cache_folder() is None
+    monkeypatch.setenv(cachefolder.FOLDER_VARIABLE, str(occupied / "below"))
+    assert cachefolder.cache_folder() is None
     np.testing.assert_array_equal(value(), [2.0, 2.0])
 
 
@@ -97,7 +102,7 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(folder, monkeypatch):
     def refuse(*_args, **_keywords):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(disk.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(cachefolder.tempfile, "mkstemp", refuse)
     np.testing.assert_array_equal(value(), [2.0, 2.0])
     assert not list(folder.iterdir())
 
@@ -107,6 +112,65 @@ def test_a_folder_that_others_can_write_is_not_trusted(folder):
     folder.mkdir()
     folder.chmod(0o777)
     value()
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_no_obstacle(folder):
+    folder.mkdir(mode=0o500)
+    np.testing.assert_array_equal(value(), [2.0, 2.0])
+    assert not list(folder.iterdir())
+
+
+WRITER = """
+import sys
+import numpy as np
+import symgrad.ops
+from symgrad.backends.numba import compile_program
+from symgrad.core.dims import named
+from symgrad.core.expr import Input, lookup
+from symgrad.lowering import lower
+v = Input("v", (named("n"),))
+print("ready", flush=True)
+sys.stdin.readline()
+own = float(sys.argv[1])
+for number in (1.0, 2.0, own):
+    found = compile_program(lower([lookup("exp")(v) + number], [v]))([np.zeros(2)], {"n": 2})[0]
+    assert (found == 1 + number).all(), (number, found)
+"""
+
+
+def test_processes_may_compile_into_one_folder_at_once(folder):
+    """Three write the same kernels and one of their own at the same time, and each gets right numbers."""
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(10 + k)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for k in range(3)
+    ]
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=120)
+        assert writer.returncode == 0
+    assert len(kernels(folder)) == 2 + 3 and not list(folder.glob("*.tmp"))
+    assert all(disk._load(file) is not None for file in kernels(folder))
+
+
+def test_a_hit_makes_a_kernel_recent(folder):
+    value()
+    (file,) = kernels(folder)
+    os.utime(file, (1e9, 1e9))
+    np.testing.assert_array_equal(value(), [2.0, 2.0])
+    assert file.stat().st_mtime > 1e9 + 1
+
+
+def test_with_a_bound_of_nothing_nothing_is_kept(folder, monkeypatch):
+    monkeypatch.setenv(cachefolder.SIZE_VARIABLE, "0")
+    np.testing.assert_array_equal(value(), [2.0, 2.0])
     assert not list(folder.iterdir())
 
 

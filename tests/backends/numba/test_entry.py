@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.backends import cachefolder as disk
 from symgrad.backends.numba import CompiledKernel, compile_program
-from symgrad.backends.numba import cache as disk
 from symgrad.backends.numba.layout import Region
 from symgrad.lowering import lower
 
