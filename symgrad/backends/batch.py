@@ -17,7 +17,7 @@ from symgrad.core.dims import evaluate, shape_text
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import OperandError, ShapeError
 from symgrad.lowering import lower
-from symgrad.lowering.batching import POINTS, batch
+from symgrad.lowering.batching import POINTS, Batched, batch
 from symgrad.lowering.kernel_ir import BufferKind, Program
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -94,7 +94,7 @@ class Batch:
         """Return the values, of shape `(*points, *output.shape)`."""
         plan, arrays = self._bind(inputs, named)
         (values,) = self._run(False, plan, arrays, [out], ["the values"], parallel)
-        return values[()]
+        return values if out is not None or values.ndim else values[()]
 
     def value_and_grad(
         self,
@@ -118,7 +118,9 @@ class Batch:
         outs = [given_values, *(given.get(node.name) for node in self._wrt)]
         names = ["the values", *(f"the derivatives by {node.name}" for node in self._wrt)]
         values, *derivatives = self._run(True, plan, arrays, outs, names, parallel)
-        return values[()], {node.name: array for node, array in zip(self._wrt, derivatives, strict=True)}
+        if given_values is None and not values.ndim:
+            values = values[()]
+        return values, {node.name: array for node, array in zip(self._wrt, derivatives, strict=True)}
 
     def _bind(self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]) -> tuple[_Plan, list[Array]]:
         """Return the plan, and the arrays with one axis of points or none."""
@@ -217,13 +219,18 @@ class Batch:
 class _Runner:
     """A compiled program of many points, called for one block of points after the other."""
 
-    def __init__(self, program: Program, options: Options, mapped: frozenset[int]) -> None:
-        self._program, self._mapped = program, mapped
+    def __init__(self, programs: Batched, options: Options, mapped: frozenset[int]) -> None:
+        self._program, self._mapped = programs.main, mapped
         self._itemsize = np.dtype(options.dtype).itemsize
-        self._compiled = import_module("symgrad.backends.numba").compile_program(program, options)
+        backend = import_module("symgrad.backends.numba")
+        self._compiled = backend.compile_program(programs.main, options)
+        shared = programs.shared
+        self._shared = None if shared is None else backend.compile_program(shared, options)
 
     def __call__(self, arrays: Sequence[Array], results: Sequence[Array], plan: _Plan, parallel: bool) -> None:
         block = self._block(plan.sizes, plan.points)
+        if self._shared is not None:
+            arrays = [*arrays, *self._shared(arrays, {**plan.sizes, str(POINTS): plan.points})]
         if parallel and plan.points > 1:
             threads = import_module("symgrad.backends.numba.parallel")
             threads.run(self._compiled, arrays, results, self._mapped, plan.sizes, block)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symgrad.backends.batch import Batch
+from symgrad.backends.gufunc import GeneralizedFunction
 from symgrad.backends.membership import require
 from symgrad.backends.options import DType, Options, make_options
 from symgrad.backends.partition import Partition, partition
@@ -120,6 +121,25 @@ class Kernel:
     def batch(self) -> Batch:
         """The formula at many points: `kernel.batch(...)`, `kernel.batch.value_and_grad(...)`."""
         return Batch(self._stable, self._nodes, self.wrt, self.options, self._read, self._fused_outputs)
+
+    def gufunc(self, *names: str) -> GeneralizedFunction:
+        """Return the value as a function of positional arrays: in this order, or in that of `inputs`.
+
+        Errors: UnknownNameError unless each input is named once.
+
+        >>> import numpy as np, symgrad as sg
+        >>> squared = sg.compile(sg.parse("sum((x - c)**2)", shapes={"x": ("n",), "c": ("n",)})).gufunc("x", "c")
+        >>> squared.signature
+        '(n),(n)->()'
+        >>> squared(np.eye(2)[:, None], np.array([[0.0, 0.0], [1.0, 0.0]]))
+        array([[1., 0.],
+               [1., 2.]])
+        """
+        order = names or tuple(self.inputs)
+        if len(set(order)) != len(order):
+            raise UnknownNameError(f"a name is there twice: {', '.join(order)}")
+        self._check_names(dict.fromkeys(order))
+        return GeneralizedFunction(self.batch, [self.inputs[name] for name in order], self.output)
 
     def _fused(self) -> Program:
         if self._derivative is None:
