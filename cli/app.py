@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "derive": "Print the derivative of a formula and check it.",
     "verify": "Check the derivative of a formula.",
     "ops": "List the functions of the language.",
+    "bench": "Time a formula and its derivative beside what else is installed.",
     "cache": "Show or clear the folder of compiled kernels.",
 }
 

@@ -1,0 +1,78 @@
+"""Times of several functions, measured in turn: what disturbs the machine disturbs all of them alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_SLICE = 0.002  # seconds: short calls are repeated until a sample takes this long
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds a call in each round; slow functions sit rounds out."""
+
+    by_round: Mapping[int, float]
+
+    @property
+    def median(self) -> float:
+        """The median over all rounds."""
+        return statistics.median(self.by_round.values())
+
+    @property
+    def least(self) -> float:
+        """The shortest."""
+        return min(self.by_round.values())
+
+    def over(self, other: Times) -> float:
+        """Return the median ratio to `other` in the rounds that both took part in."""
+        return statistics.median(self.by_round[k] / other.by_round[k] for k in self.by_round.keys() & other.by_round)
+
+
+def measure(calls: Mapping[str, Callable[[], Any]], rounds: int, budget: float) -> dict[str, Times]:
+    """Time the functions in turn; each is given about `budget` seconds, and at least three rounds."""
+    plans = {name: _plan(call, rounds, budget) for name, call in calls.items()}
+    samples: dict[str, dict[int, float]] = {name: {} for name in calls}
+    gc.collect()
+    gc.disable()
+    try:
+        for turn in range(rounds):
+            for name, (repeats, stride) in plans.items():
+                if turn % stride == 0:
+                    samples[name][turn] = _seconds(calls[name], repeats)
+    finally:
+        gc.enable()
+    return {name: Times(found) for name, found in samples.items()}
+
+
+def _plan(call: Callable[[], Any], rounds: int, budget: float) -> tuple[int, int]:
+    """Return how often to call in a sample, and in which rounds: every one, every second, ..."""
+    call()
+    once = min(_seconds(call, 1) for _ in range(2))
+    repeats = max(1, round(_SLICE / max(once, 1e-9)))
+    affordable = max(3, int(budget / (once * repeats)))
+    return repeats, max(1, min(rounds // 3, -(-rounds // affordable)))
+
+
+def _seconds(call: Callable[[], Any], repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a time with three digits and a unit.
+
+    >>> seconds_text(0.001234), seconds_text(12.0), seconds_text(None)
+    ('1.23 ms', '12 s', '-')
+    """
+    if seconds is None:
+        return "-"
+    unit, name = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    return f"{seconds / unit:.3g} {name}"
