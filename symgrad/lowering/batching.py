@@ -29,11 +29,12 @@ from symgrad.lowering.kernel_ir import (
     Recur,
     Statement,
     Store,
+    Strip,
     accesses,
 )
 from symgrad.lowering.liveness import share_slots
 from symgrad.lowering.looporder import arrange
-from symgrad.lowering.unrolling import unroll, unrolled_length
+from symgrad.lowering.unrolling import STRIPS, unroll, unrolled_length
 
 POINTS = named("#points")  # no name of the language can be like this
 LONGEST_UNROLLED = 20_000  # items before equal ones are merged
@@ -54,8 +55,8 @@ class Batched:
 def batch(program: Program, mapped: Set[int]) -> Batched:
     """Return the program of many points.
 
-    `mapped` are the positions of the buffers of inputs that have a leading axis of points; all points share the
-    others. Every output has the leading axis.
+    The program is one without strips. `mapped` are the positions of the buffers of inputs that have a leading axis of
+    points; all points share the others. Every output has the leading axis.
 
     >>> import symgrad as sg
     >>> from symgrad.lowering import lower
@@ -143,6 +144,8 @@ class _Spreading:
             case Call():
                 operands, result = tuple(map(self._access, statement.operands)), self._access(statement.result)
                 return [replace(statement, batch=(POINTS, *statement.batch), operands=operands, result=result)]
+            case Strip():
+                raise TypeError(STRIPS)
 
     def _loop(self, loop: Loop) -> Loop:
         body = tuple(self._item(item) for item in loop.body)
@@ -226,4 +229,4 @@ def _transposed(product: Matmul) -> Matmul:
         return replace(access, at=Affine(access.at.offset, (*front, column, row)))
 
     a, b, c = swapped(product.b), swapped(product.a), swapped(product.c)
-    return Matmul(product.batch, product.columns, product.inner, product.rows, a, b, c)
+    return replace(product, rows=product.columns, columns=product.rows, a=a, b=b, c=c)

@@ -17,6 +17,7 @@ from symgrad.lowering.kernel_ir import (
     Program,
     Recur,
     Statement,
+    Strip,
     accesses,
     buffers_touched,
 )
@@ -70,6 +71,8 @@ def renumbered(statement: Statement, new: Callable[[int], int]) -> Statement:
         case Call():
             operands = tuple(map(moved, statement.operands))
             return replace(statement, operands=operands, result=moved(statement.result))
+        case Strip(_, body):
+            return replace(statement, body=tuple(renumbered(inner, new) for inner in body))
 
 
 def _program(whole: Program, statements: Sequence[Statement], first: dict[int, Buffer]) -> Program:
