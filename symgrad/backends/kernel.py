@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symgrad.backends.batch import Batch
-from symgrad.backends.gufunc import GeneralizedFunction
 from symgrad.backends.membership import require
 from symgrad.backends.options import DType, Options, make_options
 from symgrad.backends.partition import Partition, partition
@@ -122,25 +121,6 @@ class Kernel:
         """The formula at many points: `kernel.batch(...)`, `kernel.batch.value_and_grad(...)`."""
         return Batch(self._stable, self._nodes, self.wrt, self.options, self._read, self._fused_outputs)
 
-    def gufunc(self, *names: str) -> GeneralizedFunction:
-        """Return the value as a function of positional arrays: in this order, or in that of `inputs`.
-
-        Errors: UnknownNameError unless each input is named once.
-
-        >>> import numpy as np, symgrad as sg
-        >>> squared = sg.compile(sg.parse("sum((x - c)**2)", shapes={"x": ("n",), "c": ("n",)})).gufunc("x", "c")
-        >>> squared.signature
-        '(n),(n)->()'
-        >>> squared(np.eye(2)[:, None], np.array([[0.0, 0.0], [1.0, 0.0]]))
-        array([[1., 0.],
-               [1., 2.]])
-        """
-        order = names or tuple(self.inputs)
-        if len(set(order)) != len(order):
-            raise UnknownNameError(f"a name is there twice: {', '.join(order)}")
-        self._check_names(dict.fromkeys(order))
-        return GeneralizedFunction(self.batch, [self.inputs[name] for name in order], self.output)
-
     def _fused(self) -> Program:
         if self._derivative is None:
             outputs = simplify([self._stable, *jacobian(self._stable, self.wrt)])
@@ -167,7 +147,7 @@ class Kernel:
     def _bind(
         self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]
     ) -> tuple[list[Array], Mapping[str, int]]:
-        arrays = self._read(inputs, named)
+        arrays = self._read([] if inputs is None else [inputs], named)
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
         if sizes is None:
@@ -176,13 +156,19 @@ class Kernel:
             require(node, arrays[place])
         return arrays, sizes
 
-    def _read(self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]) -> list[Array]:
-        if inputs is not None and not isinstance(inputs, Mapping):
-            raise OperandError(f"inputs are given as keywords or as one mapping, not as {type(inputs).__name__}")
-        given = {**inputs, **named} if inputs is not None else named
-        if given.keys() != self.inputs.keys():
-            self._check_names(given)
-        return [self._as_array(name, given[name]) for name in self.inputs]
+    def _read(self, given: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
+        """Return arrays in the order of the inputs, given in order, as keywords or as one mapping."""
+        first = given[0] if len(given) == 1 else None
+        if isinstance(first, Mapping):
+            given, named = [], {**first, **named}
+        if given and (named or len(given) != len(self.inputs)):
+            found = ", ".join(type(value).__name__ for value in given)
+            order = ", ".join(self.inputs) or "none"
+            raise OperandError(f"inputs are given in order ({order}), as keywords or as one mapping, not as {found}")
+        if not given and named.keys() != self.inputs.keys():
+            self._check_names(named)
+        values = given or [named[name] for name in self.inputs]
+        return [self._as_array(name, value) for name, value in zip(self.inputs, values, strict=True)]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         for name in given:
