@@ -1,4 +1,4 @@
-"""The options that say what the formula is and what to differentiate by; `derive` and `verify` share them."""
+"""The options that say what the formula is and what to differentiate by; commands share them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from symgrad.core.properties import Property
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = (
+_DECLARATIONS = (
     click.argument("text", metavar="EXPR", required=False),
     click.option("-f", "--file", metavar="FILE", help="Read the formula from a file; - is standard input."),
     click.option(
@@ -32,6 +32,8 @@ _OPTIONS = (
         help='What holds for an input, such as "A: symmetric" or "x: positive" (repeatable); '
         f"words: {', '.join(p.value for p in Property)}.",
     ),
+)
+_VALUES = (
     click.option("--at", metavar="VALUES", help='Values of inputs, such as "x=1, w=[1, 2, 3]".'),
     click.option(
         "--data",
@@ -41,8 +43,15 @@ _OPTIONS = (
 )
 
 
-def formula_options(command: F) -> F:
-    """Give a command the formula and its options."""
-    for option in reversed(_OPTIONS):
+def declaration_options(command: F) -> F:
+    """Give a command the formula, with the options that declare its inputs and say what to differentiate by."""
+    for option in reversed(_DECLARATIONS):
         command = option(command)
     return command
+
+
+def formula_options(command: F) -> F:
+    """Give a command the formula and its options, those for values of the inputs included."""
+    for option in reversed(_VALUES):
+        command = option(command)
+    return declaration_options(command)

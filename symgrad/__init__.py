@@ -7,6 +7,7 @@
 
 from symgrad.api import (
     assume,
+    codegen,
     compile,
     from_sympy,
     grad,
@@ -153,6 +154,7 @@ __all__ = [
     "cholesky_inverse",
     "cholesky_solve",
     "clip",
+    "codegen",
     "commutation",
     "compile",
     "concatenate",

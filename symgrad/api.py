@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from symgrad import syntax
+from symgrad.backends.export import write_module
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.options import DType
 from symgrad.backends.partition import fresh
@@ -312,6 +313,29 @@ def compile(
     """
     output = as_formula(formula)
     return Kernel(output, _resolve(output, wrt), dtype, reproducible)
+
+
+def codegen(formula: Formula, wrt: Wrt | None = None, backend: str = "numpy", name: str = "value") -> str:
+    """Return the source of a module that computes a formula and its derivatives without symgrad.
+
+    Its functions are `name` and `name`_and_grad. They take the inputs in order and return the value, and the value
+    with a dict of derivatives of shape `formula.shape + input.shape`. `backend` is "numpy" (with SciPy where needed) or
+    "numba", the loops of the kernel as source. What is assumed of inputs is stated in the module, and not checked.
+    Where a kernel gives NaN for a singular matrix, np.linalg raises LinAlgError.
+    Errors: OperandError for an op that the backend cannot say, ShapeError for a size that no input tells,
+    InvalidValueError for an unknown backend or a name that is no free identifier.
+
+    >>> print(codegen("sum(x**2)", backend="numpy").partition("def value_and_grad")[2])
+    (x):
+        \"\"\"Return f and a dict of its derivatives, by the names of the inputs.\"\"\"
+        x = read_inputs(x)
+        f = np.sum(x**2)
+        df_dx = 2 * x
+        return f, {"x": df_dx}
+    <BLANKLINE>
+    """
+    output = as_formula(formula)
+    return write_module(output, _resolve(output, wrt), backend, name)
 
 
 def verify(

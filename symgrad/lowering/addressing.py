@@ -46,10 +46,10 @@ def row_major(shape: Shape) -> tuple[Size, ...]:
     return tuple(reversed(strides))
 
 
-def linear(shape: Shape, where: Where, rank: int) -> Affine:
-    """Return the address of a position in a contiguous array of this shape."""
+def linear(strides: tuple[Size, ...], where: Where, rank: int) -> Affine:
+    """Return the address of a position in an array with these strides."""
     address = constant(0, rank)
-    for stride, position in zip(row_major(shape), where, strict=True):
+    for stride, position in zip(strides, where, strict=True):
         address = address.plus(position.scaled(stride))
     return address
 

@@ -216,8 +216,8 @@ def _depending(program: Program, mapped: Set[int]) -> set[int]:
 def _many_rows(product: Matmul) -> Matmul:
     """Return one product of tall matrices where all points share a matrix, if BLAS can read the vectors as one."""
     turned = _transposed(product) if product.columns == 1 and product.a.at.strides[0] == 0 else product
-    point, (_, column) = turned.a.at.strides[0], turned.a.at.strides[-2:]
-    readable = turned.rows != 1 or (column == 1 and point != 0)
+    a, c = turned.a.at.strides, turned.c.at.strides
+    readable = turned.rows != 1 or (a[0] != 0 and a[-1] == 1 and (c[-1] == 1 or turned.columns == 1))
     return merge_batch(turned) if readable else product
 
 

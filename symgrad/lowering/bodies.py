@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from symgrad.core.dims import Shape
+from symgrad.core.dims import Shape, Size
 from symgrad.core.expr import Expr, Literal
 from symgrad.core.numeric import (
     BandMask,
@@ -42,15 +42,25 @@ Place = tuple[Expr, Where]
 
 
 class BodyBuilder:
-    """Collects the items and effects of one loop over `extents`; `memory` gives the buffer of a node, if complete."""
+    """Collects the items and effects of one loop over `extents`.
 
-    def __init__(self, extents: Shape, schedule: Schedule, memory: Callable[[Expr], int | None]) -> None:
+    `memory` gives the buffer of a node, if it is complete, `strides` those of its elements there.
+    """
+
+    def __init__(
+        self,
+        extents: Shape,
+        schedule: Schedule,
+        memory: Callable[[Expr], int | None],
+        strides: Callable[[Expr], tuple[Size, ...]],
+    ) -> None:
         self.extents = extents
         self.rank = len(extents)
         self.items: list[BodyItem] = []
         self.effects: list[Effect] = []
         self._schedule = schedule
         self._memory = memory
+        self._strides = strides
         self._places: dict[Place, int] = {}
         self._positions: dict[BodyItem | str, int] = {}
 
@@ -70,6 +80,10 @@ class BodyBuilder:
             self._places[place] = self._emit(place, tuple(self._places[p] for p in needed))
             stack.pop()
         return self._places[node, where]
+
+    def negated(self, value: int) -> int:
+        """Return the position of minus a value of the body."""
+        return self._add(Compute(Instruction.NEG, (value,)))
 
     def loop(self) -> Loop:
         """Return the finished loop."""
@@ -99,7 +113,7 @@ class BodyBuilder:
             return self._add(Number(float(node.value)))
         buffer = self._memory(node)
         if buffer is not None:
-            return self._add(Load(Access(buffer, linear(node.shape, where, self.rank))))
+            return self._add(Load(Access(buffer, linear(self._strides(node), where, self.rank))))
         match self._schedule.forms[node]:
             case Instruction() | Libm() | Special() | IntegerPower() as code:
                 return self._add(Compute(code, operands))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from symgrad.core.dims import Dim, Shape, Size
 from symgrad.core.expr import Expr, NumericForm
@@ -25,27 +26,30 @@ _FEW = 4  # terms of a sum that are written out
 def view_base(node: Expr, forms: Forms) -> Expr:
     """Return the node whose memory serves `node`, an operand of a product: itself unless it is a fitting view."""
     base, where = follow(node, forms)
-    return base if base is not node and _fits(node.shape, linear(base.shape, where, node.ndim)) else node
+    return base if base is not node and _fits(node.shape, linear(row_major(base.shape), where, node.ndim)) else node
 
 
-def operand_address(node: Expr, base: Expr, forms: Forms) -> Affine:
-    """Return the address in the memory of `base` over the axes of `node`."""
+def operand_address(node: Expr, base: Expr, strides: tuple[Size, ...], forms: Forms) -> Affine:
+    """Return the address in the memory of `base`, which has these strides, over the axes of `node`."""
     _, where = follow(node, forms) if base is not node else (node, _every_axis(node.ndim))
-    return linear(base.shape, where, node.ndim)
+    return linear(strides, where, node.ndim)
 
 
-def product(a: Expr, b: Expr, result: Expr, read: Callable[[Expr], Access], target: int) -> Matmul | Loop:
-    """Return the statement for `result = a @ b`; `read` gives the address of an operand over its own axes."""
+def product(a: Expr, b: Expr, result: Expr, read: Callable[[Expr], Access], target: Access) -> Matmul | Loop:
+    """Return the statement for `result = a @ b`; `read` gives the address of an operand over its own axes.
+
+    `target` is the address of the result over its axes.
+    """
     batch = result.shape[: result.ndim - (a.ndim > 1) - (b.ndim > 1)]
     rows: Size = a.shape[-2] if a.ndim > 1 else 1
     columns: Size = b.shape[-1] if b.ndim > 1 else 1
     inner = a.shape[-1]
     left = _padded(read(a), a.shape, batch, vector_axis=-2)
     right = _padded(read(b), b.shape, batch, vector_axis=-1)
-    out = Access(target, Affine(0, row_major((*batch, rows, columns))))
+    out = _result(target, a.ndim > 1, b.ndim > 1)
     if isinstance(inner, int) and 0 < inner <= _FEW:
         return _unrolled(batch, rows, inner, columns, left, right, out)
-    return merge_batch(Matmul(batch, rows, inner, columns, left, right, out))
+    return Matmul(batch, rows, inner, columns, left, right, out)
 
 
 def follow(node: Expr, forms: Forms) -> tuple[Expr, Where]:
@@ -91,6 +95,16 @@ def _padded(access: Access, shape: Shape, batch: Shape, vector_axis: int) -> Acc
     return Access(access.buffer, Affine(access.at.offset, (*front, *strides)))
 
 
+def _result(target: Access, rows: bool, columns: bool) -> Access:
+    """Add the row or column axis that a vector as an operand leaves out."""
+    strides = list(target.at.strides)
+    if not columns:
+        strides.append(1)
+    if not rows:
+        strides.insert(len(strides) - 1, 1)
+    return replace(target, at=Affine(target.at.offset, tuple(strides)))
+
+
 def _unrolled(batch: Shape, rows: Size, inner: int, columns: Size, left: Access, right: Access, out: Access) -> Loop:
     """A loop over the result whose body is the whole sum: for few terms no slower than BLAS, and no call."""
     shape = (*batch, rows, columns)
@@ -126,6 +140,7 @@ def merge_batch(product: Matmul) -> Matmul:
             _drop(product.a, merged),
             _drop(product.b, axis),
             _drop(product.c, merged),
+            product.accumulate,
         )
     return product
 

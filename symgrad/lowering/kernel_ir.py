@@ -252,8 +252,8 @@ class Strip:
 Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur | Strip
 
 _OF_A_STRIP = (".start", ".rows", ".block")
-CACHE = 16_384  # elements of a strip: 128 KiB in double precision
-FEWEST = 16  # rows of a strip
+CACHE = 65_536  # elements of a strip: 512 KiB in double precision
+FEWEST = 32  # rows of a strip
 NARROW = 32  # a product with no smaller size than this is bound by arithmetic, and loses when it is cut
 
 
@@ -275,7 +275,7 @@ class Block:
         >>> from symgrad.core.dims import named
         >>> block = Block("n", named("d") + 2, ((1, named("d")),))
         >>> block.rows({"n": 1000, "d": 100}), block.rows({"n": 50, "d": 100})
-        (160, 50)
+        (642, 50)
         """
         rows = sizes[self.name]
         if any(min(evaluate(a, sizes), evaluate(b, sizes)) >= NARROW for a, b in self.products):

@@ -5,15 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.core.dims import Shape
-from symgrad.lowering.kernel_ir import Affine, BodyItem, Effect, Inside, Load, Loop
+from symgrad.core.dims import Shape, Size
+from symgrad.lowering.kernel_ir import Accumulate, Affine, BodyItem, Effect, Inside, Load, Loop
+
+_NEIGHBOUR, _STANDING, _FAR = 1.0, 0.25, 8.0  # cost of a read whose address moves so in the innermost loop
+_WRITE, _UPDATE = 1.0, 2.0  # factors
+_FEWEST_STEPS = 16
+_SHORT = 2.0  # a loop along one axis may be too short for vectors
+_SHORT_SUM = 4.0  # and ends in a sum across a vector
 
 
 def arrange(loop: Loop) -> Loop:
-    """Return an equal loop whose innermost axis is the most contiguous and whose axes are as few as possible."""
+    """Return an equal loop whose axes are as few as possible, in the order that costs least."""
     if len(loop.extents) < 2:
         return loop
-    return _collapse(_put_contiguous_last(loop))
+    rank = len(loop.extents)
+    orders = [[*(axis for axis in range(rank) if axis != last), last] for last in reversed(range(rank))]
+    return min((_collapse(_over_axes(loop, order)) for order in orders), key=cost)
+
+
+def cost(loop: Loop) -> float:
+    """Estimate what a step of the innermost loop costs."""
+    if not loop.extents:
+        return 0.0
+    summed = any(isinstance(e, Accumulate) and e.target.at.strides[-1] == 0 for e in loop.effects)
+    each = sum(_read(item.source.at) for item in loop.body if isinstance(item, Load))
+    each += sum(_written(effect) for effect in loop.effects)
+    if not _may_be_short(loop.extents[-1]):
+        return each
+    return each * (_SHORT_SUM if summed else _SHORT)
+
+
+def _read(at: Affine) -> float:
+    stride = at.strides[-1]
+    return _STANDING if stride == 0 else _NEIGHBOUR if stride == 1 else _FAR
+
+
+def _written(effect: Effect) -> float:
+    stride = effect.target.at.strides[-1]
+    if stride == 0:
+        return 0.0 if isinstance(effect, Accumulate) else _WRITE
+    factor = _UPDATE if isinstance(effect, Accumulate) else _WRITE
+    return factor * (_NEIGHBOUR if stride == 1 else _FAR)
+
+
+def _may_be_short(extent: Size) -> bool:
+    """Say whether a loop may have few steps: those over the rows of a strip and over merged axes have many."""
+    if isinstance(extent, int):
+        return extent < _FEWEST_STEPS
+    return extent.name is not None and not extent.name.endswith(".rows")
 
 
 def addresses(loop: Loop) -> list[Affine]:
@@ -22,15 +62,6 @@ def addresses(loop: Loop) -> list[Affine]:
     found.extend(item.at for item in loop.body if isinstance(item, Inside))
     found.extend(effect.target.at for effect in loop.effects)
     return found
-
-
-def _put_contiguous_last(loop: Loop) -> Loop:
-    rank = len(loop.extents)
-    scores = [sum(at.strides[axis] in (0, 1) for at in addresses(loop)) for axis in range(rank)]
-    last = max(range(rank), key=lambda axis: (scores[axis], axis))
-    if last == rank - 1:
-        return loop
-    return _over_axes(loop, [*(axis for axis in range(rank) if axis != last), last])
 
 
 def _collapse(loop: Loop) -> Loop:

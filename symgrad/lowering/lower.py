@@ -6,11 +6,22 @@ from collections.abc import Sequence
 
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
-from symgrad.core.numeric import Concatenate, Contract, Instruction, Recurrence, Reduce, Routine, Scatter
+from symgrad.core.numeric import (
+    Along,
+    Concatenate,
+    Contract,
+    IndexMap,
+    Instruction,
+    Recurrence,
+    Reduce,
+    Routine,
+    Scatter,
+)
 from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
 from symgrad.lowering.addressing import constant, identity, linear, loop_extents, row_major, through_index
+from symgrad.lowering.assembly import scale_before_placing
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
 from symgrad.lowering.kernel_ir import (
@@ -23,13 +34,14 @@ from symgrad.lowering.kernel_ir import (
     Fill,
     Load,
     Loop,
+    Number,
     Program,
     Recur,
     Statement,
     Store,
 )
+from symgrad.lowering.layouts import choose_layouts, loose_strides
 from symgrad.lowering.liveness import share_slots
-from symgrad.lowering.looporder import arrange
 from symgrad.lowering.schedule import Role, Schedule, make_schedule
 from symgrad.lowering.straightline import split
 from symgrad.lowering.strips import cut_into_strips
@@ -49,7 +61,11 @@ def lower(outputs: Sequence[Expr], inputs: Sequence[Input], strips: bool = True)
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(share_transposes(expand(outputs, _definition)), inputs).program(strips)
+    return _Lowering(_prepared(outputs), inputs).program(strips)
+
+
+def _prepared(outputs: Sequence[Expr]) -> list[Expr]:
+    return scale_before_placing(share_transposes(expand(outputs, _definition)))
 
 
 def _definition(node: Apply) -> Expr | None:
@@ -65,6 +81,7 @@ class _Lowering:
         self.nonempty: dict[Size, None] = {}
         self.memory: dict[Expr, int] = {}
         self.complete: set[Expr] = set()
+        self.loose: dict[int, tuple[Size, ...]] = {}  # strides of the buffers whose layout is chosen in the end
         for given in inputs:
             self.memory[given] = self._buffer(BufferKind.INPUT, given.shape, given.name)
             self.complete.add(given)
@@ -75,15 +92,25 @@ class _Lowering:
     def program(self, strips: bool) -> Program:
         """Return the finished program."""
         copies = self._place_outputs()
+        for node in reversed(self.schedule.order):  # a sum and the term that is there first have one memory
+            if node in self.schedule.added:
+                if node not in self.memory:
+                    self.memory[node] = self._buffer(BufferKind.WORK, node.shape)
+                self.memory[node.operands[1 - self.schedule.added[node]]] = self.memory[node]
+        fixed = self._fixed(copies)
         for node in self.schedule.order:
             if node in self.schedule.stored and node not in self.memory:
-                self.memory[node] = self._buffer(BufferKind.WORK, node.shape)
+                buffer = self.memory[node] = self._buffer(BufferKind.WORK, node.shape)
+                if node not in fixed and len(loop_extents(node.shape)) > 1:
+                    self.loose[buffer] = loose_strides(buffer, node.shape)
         for group in self._groups():
             self._emit_group(group)
         for node, buffer in copies:
             self._copy(node, buffer)
         program = Program(tuple(self.buffers), tuple(self.statements), tuple(self.nonempty))
-        return share_slots(cut_into_strips(program) if strips else program)
+        if strips:
+            program = cut_into_strips(program, self.loose)
+        return share_slots(choose_layouts(program, self.loose))
 
     def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
         self.buffers.append(Buffer(kind, shape, name))
@@ -100,6 +127,20 @@ class _Lowering:
                 copies.append((node, buffer))
         return copies
 
+    def _fixed(self, copies: list[tuple[Expr, int]]) -> set[Expr]:
+        """Return the nodes whose elements must lie in row-major order: something reads or writes them as a whole."""
+        found = {node for node, _ in copies}
+        for node in self.schedule.order:
+            if isinstance(self.schedule.forms.get(node), Routine) or self.schedule.roles[node] is Role.ALIAS:
+                found.update((node, *node.operands))
+        return found
+
+    def _strides(self, node: Expr) -> tuple[Size, ...]:
+        """Return the strides of the memory of a node, by name while its layout is open."""
+        return (
+            self.loose.get(self.memory[node], row_major(node.shape)) if node in self.memory else row_major(node.shape)
+        )
+
     def _groups(self) -> list[list[Expr]]:
         """Return the stored nodes, in order, grouped where one loop can compute them."""
         groups: dict[tuple[object, ...], list[Expr]] = {}
@@ -107,7 +148,7 @@ class _Lowering:
             if node not in self.schedule.stored:
                 continue
             stage, form = self.schedule.stage[node], self.schedule.forms.get(node)
-            if isinstance(form, Contract | Routine | Recurrence | Concatenate):
+            if isinstance(form, Contract | Routine | Recurrence | Concatenate) or node in self.schedule.added:
                 groups[stage, 1, 0, position] = [node]
                 continue
             extents = loop_extents(self._loop_shape(node))
@@ -119,6 +160,10 @@ class _Lowering:
         return node.operands[0].shape if isinstance(form, Reduce | Scatter) else node.shape
 
     def _emit_group(self, group: list[Expr]) -> None:
+        if group[0] in self.schedule.added:
+            self._emit_added(group[0])
+            self.complete.add(group[0])
+            return
         match self.schedule.forms.get(group[0]):
             case Contract():
                 self._emit_product(group[0])
@@ -145,11 +190,11 @@ class _Lowering:
         self._finish(builder, pending)
 
     def _builder(self, extents: Shape) -> BodyBuilder:
-        return BodyBuilder(extents, self.schedule, self._complete_memory)
+        return BodyBuilder(extents, self.schedule, self._complete_memory, self._strides)
 
     def _finish(self, builder: BodyBuilder, nodes: list[Expr]) -> None:
         if builder.effects and builder.extents:
-            self.statements.append(arrange(builder.loop()))
+            self.statements.append(builder.loop())
         elif builder.effects:
             self.statements.extend(split(builder.loop(), lambda: self._buffer(BufferKind.WORK, ())))
         self.complete.update(nodes)
@@ -163,24 +208,60 @@ class _Lowering:
     def _add_effect(self, builder: BodyBuilder, node: Expr) -> None:
         buffer, rank = self.memory[node], builder.rank
         match self.schedule.forms.get(node):
-            case Reduce(combine, axes, _) as form:
+            case Reduce(combine, axes, keepdims) as form:
                 operand = node.operands[0]
                 where = identity(operand.shape)
-                kept = [at for axis, at in enumerate(where) if axis not in axes]
-                sizes = tuple(size for axis, size in enumerate(operand.shape) if axis not in axes)
+                kept = tuple(at for axis, at in enumerate(where) if axis not in axes)
+                strides = [s for axis, s in enumerate(self._strides(node)) if not keepdims or axis not in axes]
                 self._begin_reduction(form, operand.shape, buffer)
-                target = Access(buffer, linear(sizes, tuple(kept), rank))
+                target = Access(buffer, linear(tuple(strides), kept, rank))
                 builder.effects.append(Accumulate(target, combine, builder.value(operand, where)))
             case Scatter(index):
                 operand = node.operands[0]
                 where = identity(operand.shape)
-                self.statements.append(Fill(buffer, 0.0))
-                target = Access(buffer, linear(node.shape, through_index(index, where, rank), rank))
+                self._clear_around(node, index, buffer)
+                target = Access(buffer, linear(self._strides(node), through_index(index, where, rank), rank))
                 builder.effects.append(Store(target, builder.value(operand, where)))
             case _:
                 where = identity(node.shape)
-                target = Access(buffer, linear(node.shape, where, rank))
+                target = Access(buffer, linear(self._strides(node), where, rank))
                 builder.effects.append(Store(target, builder.value(node, where)))
+
+    def _clear_around(self, node: Expr, index: IndexMap, buffer: int) -> None:
+        """Set to zero what an array that is put into place does not cover: rows before and after it, or everything."""
+        (operand,) = node.operands
+        whole_rows = index[1:] == tuple(Along(axis) for axis in range(1, node.ndim))
+        if (
+            operand.shape[1:] != node.shape[1:]
+            or not whole_rows
+            or (index[0].axis, index[0].step) != (0, 1)
+            or buffer in self.loose
+        ):
+            self.statements.append(Fill(buffer, 0.0))
+            return
+        row = element_count(node.shape[1:])
+        end = index[0].offset + operand.shape[0]
+        for start, count in ((0, index[0].offset), (end, node.shape[0] - end)):
+            extents = loop_extents((count * row,))
+            at = Affine(start * row, (1,) * len(extents))
+            if count != 0:
+                self.statements.append(Loop(extents, (Number(0.0),), (Store(Access(buffer, at), 0),)))
+
+    def _emit_added(self, node: Expr) -> None:
+        """Add the term that is put into place to what is there."""
+        placed = node.operands[self.schedule.added[node]]
+        form, (operand,) = self.schedule.forms[placed], placed.operands
+        assert isinstance(form, Scatter)
+        builder = self._builder(loop_extents(operand.shape))
+        where = identity(operand.shape)
+        target = Access(
+            self.memory[node], linear(self._strides(node), through_index(form.index, where, builder.rank), builder.rank)
+        )
+        value = builder.value(operand, where)
+        if self.schedule.forms[node] is Instruction.SUB:
+            value = builder.negated(value)
+        builder.effects.append(Accumulate(target, Instruction.ADD, value))
+        self._finish(builder, [])
 
     def _begin_reduction(self, form: Reduce, shape: Shape, buffer: int) -> None:
         self.statements.append(Fill(buffer, _IDENTITY[form.combine]))
@@ -191,11 +272,12 @@ class _Lowering:
 
     def _emit_product(self, node: Expr) -> None:
         a, b = node.operands
-        self.statements.append(product(a, b, node, self._read_operand, self.memory[node]))
+        target = Access(self.memory[node], Affine(0, self._strides(node)))
+        self.statements.append(product(a, b, node, self._read_operand, target))
 
     def _read_operand(self, node: Expr) -> Access:
         base = view_base(node, self.schedule.forms)
-        return Access(self._whole(base), operand_address(node, base, self.schedule.forms))
+        return Access(self._whole(base), operand_address(node, base, self._strides(base), self.schedule.forms))
 
     def _whole(self, node: Expr) -> int:
         buffer = self._complete_memory(node)
@@ -214,14 +296,14 @@ class _Lowering:
         self.statements.append(Call(form.name, batch, matrix.shape[-1], columns, tuple(operands), result))
 
     def _emit_recurrence(self, node: Expr, form: Recurrence) -> None:
-        a, b = (Access(self._whole(x), _along_last(x.shape, node.shape, form)) for x in node.operands)
-        c = Access(self.memory[node], _along_last(node.shape, node.shape, form))
+        a, b = (Access(self._whole(x), _along_last(x.shape, self._strides(x), node.shape, form)) for x in node.operands)
+        c = Access(self.memory[node], _along_last(node.shape, self._strides(node), node.shape, form))
         extents = node.shape[: form.axis] + node.shape[form.axis + 1 :]
         self.statements.append(Recur(extents, node.shape[form.axis], form.initial, a, b, c))
 
     def _emit_concatenation(self, node: Expr, axis: int) -> None:
         """One loop for each operand, which computes it in the part of the result that is its own."""
-        strides = row_major(node.shape)
+        strides = self._strides(node)
         start: Size = 0
         for x in node.operands:
             builder = self._builder(loop_extents(x.shape))
@@ -247,9 +329,9 @@ class _Lowering:
         self.statements.append(Loop(extents, (Load(Access(source, at)),), (Store(Access(target, at), 0),)))
 
 
-def _along_last(shape: Shape, result: Shape, form: Recurrence) -> Affine:
+def _along_last(shape: Shape, steps: tuple[Size, ...], result: Shape, form: Recurrence) -> Affine:
     """Return the address of an operand over the axes of the result, that of the recurrence last and in its order."""
-    kept = tuple(0 if size == 1 else stride for size, stride in zip(shape, row_major(shape), strict=True))
+    kept = tuple(0 if size == 1 else stride for size, stride in zip(shape, steps, strict=True))
     strides = (0,) * (len(result) - len(shape)) + kept
     step, others = strides[form.axis], strides[: form.axis] + strides[form.axis + 1 :]
     if form.reverse:

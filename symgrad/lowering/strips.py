@@ -10,7 +10,7 @@ only after the strip. The number of rows is chosen when the sizes are known (`Bl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.core.dims import Dim, Shape, Size, element_count, named, substitute
@@ -35,9 +35,12 @@ from symgrad.lowering.kernel_ir import (
 )
 
 
-def cut_into_strips(program: Program) -> Program:
-    """Return the program with strips along the size that gains most, or the program itself."""
-    plans = [_Plan(program, name) for name in program.dims]
+def cut_into_strips(program: Program, loose: Mapping[int, tuple[Size, ...]]) -> Program:
+    """Return the program with strips along the size that gains most, or the program itself.
+
+    `loose` names the strides of buffers whose layout is still open.
+    """
+    plans = [_Plan(program, name, loose) for name in program.dims]
     best = max(plans, key=_gain, default=None)
     return program if best is None or best.gain == 0 else best.program()
 
@@ -113,9 +116,12 @@ class _Plan:
     next one when it needs the whole of what a strip makes.
     """
 
-    def __init__(self, program: Program, name: str) -> None:
-        self.name, self._program = name, program
-        self._row_strides = [_row_stride(buffer.shape, name) for buffer in program.buffers]
+    def __init__(self, program: Program, name: str, loose: Mapping[int, tuple[Size, ...]]) -> None:
+        self.name, self._program, self._loose = name, program, loose
+        self._row_strides = [
+            _row_stride(buffer.shape, loose.get(position, row_major(buffer.shape)), name)
+            for position, buffer in enumerate(program.buffers)
+        ]
         self._cuts: list[Cut | None] = []
         self._phases: list[int] = []
         self._writers: dict[int, list[int]] = {}
@@ -207,7 +213,11 @@ class _Plan:
             return False
         axis = shape.index(named(self.name))
         others = (*shape[:axis], *shape[axis + 1 :])
-        if axis and any(isinstance(size, Dim) and self.name in size.names() for size in others):
+        if (
+            buffer not in self._loose
+            and axis
+            and any(isinstance(size, Dim) and self.name in size.names() for size in others)
+        ):
             return False
         return len({self._phases[position] for position in self._aligned[buffer]}) == 1
 
@@ -325,8 +335,8 @@ class _Plan:
         """Return the access from the first row of the strip on."""
         if access.buffer not in self._shrunk:
             return replace(access, at=self._shifted(access.at, cut, stride))
-        if self._program.buffers[access.buffer].shape[0] == named(self.name):
-            return access  # the rows come first: no stride depends on how many there are
+        if access.buffer in self._loose or self._program.buffers[access.buffer].shape[0] == named(self.name):
+            return access  # strides are still names, or the rows come first: none depends on how many there are
         new = {self.name: named(f"{self.name}.block")}
         at = Affine(substitute(access.at.offset, new), tuple(substitute(s, new) for s in access.at.strides))
         return replace(access, at=at)
@@ -345,8 +355,6 @@ def _with(sizes: Shape, axis: int, size: Size) -> Shape:
     return (*sizes[:axis], size, *sizes[axis + 1 :])
 
 
-def _row_stride(shape: Shape, name: str) -> Size | None:
-    """Return the step from row to row in an array of this shape; None if it has no rows of this size."""
-    if named(name) not in shape:
-        return None
-    return row_major(shape)[shape.index(named(name))]
+def _row_stride(shape: Shape, strides: tuple[Size, ...], name: str) -> Size | None:
+    """Return the step from row to row in an array; None if it has no rows of this size."""
+    return strides[shape.index(named(name))] if named(name) in shape else None

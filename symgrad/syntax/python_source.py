@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.core.dims import Dim, Shape, Size, named, shape_text
 from symgrad.core.expr import Apply, Expr, Foreign, Input, Literal, ParameterKind, postorder
-from symgrad.core.indexing import index_text
 from symgrad.core.notation import (
     ADDITIVE,
+    ATOM,
     COMPARISON,
     MULTIPLICATIVE,
     POSTFIX,
     POWER,
+    SIGN,
     Indexed,
     Infix,
     Postfix,
@@ -39,128 +40,28 @@ from symgrad.core.numeric import (
 from symgrad.core.properties import properties_text
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
-from symgrad.syntax.dimensions import substitute, substitute_index
-from symgrad.syntax.emission import Piece, emit
-from symgrad.syntax.naming import fresh_names, index_names, used_names
+from symgrad.syntax.identifiers import (
+    Identifiers,
+    index_source,
+    is_wide,
+    number_text,
+    power_text,
+    shape_source,
+    size_text,
+)
+from symgrad.syntax.naming import index_names, used_names
+from symgrad.syntax.numpy_definitions import DEFINITIONS, INSTRUCTIONS, PLACE, RECURRENCE, REDUCTIONS, ROUTINES
 from symgrad.syntax.text import call_arguments, formula, listed
 
-_ATOM = POSTFIX  # what stands before a subscript or as an operand of a power
-_RESERVED = (
-    *("np", "scipy", "float", "place", "recurrence", "eigh", "svd", "qr", "f"),
-    *("solve_triangular", "cholesky_solve", "cholesky_inverse"),
-)
-_LONGEST_TERM = 24  # nodes on one line
 _LONGEST_FORMULA = 2_000
-_REDUCTIONS = {
-    Instruction.ADD: "np.sum",
-    Instruction.MUL: "np.prod",
-    Instruction.MAXIMUM: "np.max",
-    Instruction.MINIMUM: "np.min",
-}
-_INSTRUCTIONS = {Instruction.MAXIMUM: "np.maximum", Instruction.MINIMUM: "np.minimum", Instruction.ABS: "np.abs"}
-_PLACE = '''
-def place(values, index, shape):
-    """Return zeros of the given shape with the values at the index."""
-    result = np.zeros(shape)
-    result[index] = values
-    return result
-
-'''
-_RECURRENCE = '''
-def recurrence(a, b, axis, start):
-    """Return z with z[0] = start and z[i + 1] = a[i]*z[i] + b[i] along an axis."""
-    a, b = (np.moveaxis(x, axis, 0) for x in np.broadcast_arrays(a, b))
-    result = np.empty(b.shape)
-    value = np.full(b.shape[1:], start)
-    for i in range(len(b)):
-        result[i] = value
-        value = a[i]*value + b[i]
-    return np.moveaxis(result, 0, axis)
-
-'''
-_EIGH = '''
-def eigh(a):
-    """Return the eigenvalues of (a + a.T)/2 in row 0, below them its eigenvectors, each with a sign of its own."""
-    values, vectors = np.linalg.eigh((a + np.swapaxes(a, -1, -2))/2)
-    if vectors.size:
-        sizes = np.abs(vectors)
-        leading = np.argmax(sizes >= 0.61*np.max(sizes, axis=-2, keepdims=True), axis=-2)[..., None, :]
-        vectors = vectors*np.where(np.take_along_axis(vectors, leading, axis=-2) < 0, -1, 1)
-    return np.concatenate([values[..., None, :], vectors], axis=-2)
-
-'''
-_SVD = '''
-def svd(a):
-    """Return the singular values of a tall matrix in row 0, below them the right and the left vectors as columns."""
-    left, values, right = np.linalg.svd(a, full_matrices=False)
-    right = np.swapaxes(right, -1, -2)
-    if right.size:
-        sizes = np.abs(right)
-        leading = np.argmax(sizes >= 0.61*np.max(sizes, axis=-2, keepdims=True), axis=-2)[..., None, :]
-        signs = np.where(np.take_along_axis(right, leading, axis=-2) < 0, -1, 1)
-        right, left = right*signs, left*signs
-    return np.concatenate([values[..., None, :], right, left], axis=-2)
-
-'''
-_TRIANGULAR = '''
-def solve_triangular(a, b, lower):
-    """Return the solution of a triangular system; only one triangle of a counts."""
-    return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
-
-'''
-_CHOLESKY_SOLVE = '''
-def cholesky_solve(a, b):
-    """Return the solution x of a @ a.T @ x = b; only the lower triangle of a counts."""
-    a = np.tril(a)
-    return np.linalg.solve(np.swapaxes(a, -1, -2), np.linalg.solve(a, b))
-
-'''
-_CHOLESKY_INVERSE = '''
-def cholesky_inverse(a):
-    """Return the inverse of a @ a.T; only the lower triangle of a counts."""
-    a = np.linalg.inv(np.tril(a))
-    return np.swapaxes(a, -1, -2) @ a
-
-'''
-_QR = '''
-def qr(a):
-    """Return the reduced factor Q, and below it R, whose diagonal is positive."""
-    q, r = np.linalg.qr(a)
-    signs = np.where(np.diagonal(r, axis1=-2, axis2=-1) < 0, -1, 1)
-    return np.concatenate([q*signs[..., None, :], r*signs[..., :, None]], axis=-2)
-
-'''
-_ROUTINES = {
-    "cholesky": ("np.linalg.cholesky(", ")"),
-    "inv": ("np.linalg.inv(", ")"),
-    "det": ("np.linalg.det(", ")"),
-    "logdet": ("np.linalg.slogdet(", ")[1]"),
-    "sign_det": ("np.linalg.slogdet(", ")[0]"),
-    "solve": ("np.linalg.solve(", ")"),
-    "solve_lower": ("solve_triangular(", ", True)"),
-    "solve_upper": ("solve_triangular(", ", False)"),
-    "cholesky_solve": ("cholesky_solve(", ")"),
-    "cholesky_inverse": ("cholesky_inverse(", ")"),
-    "pinv": ("np.linalg.pinv(", ")"),
-    "expm": ("scipy.linalg.expm(", ")"),
-    "qr": ("qr(", ")"),
-    "eigh": ("eigh(", ")"),
-    "svd": ("svd(", ")"),
-}
-_DEFINITIONS = {  # of routines that NumPy has no function for
-    "eigh": _EIGH,
-    "qr": _QR,
-    "svd": _SVD,
-    "solve_lower": _TRIANGULAR,
-    "solve_upper": _TRIANGULAR,
-    "cholesky_solve": _CHOLESKY_SOLVE,
-    "cholesky_inverse": _CHOLESKY_INVERSE,
-}
+_FLOAT = "dtype=np.float64"
+_CHEAP = re.compile(r"[\w.]+(\[[^\[\]()]*\])?", re.ASCII)  # a name, its transpose or a part of it
 
 
 def to_python(expr: Expr) -> str:
     """Return the source of a function `f` of the inputs, written with NumPy (and SciPy's special functions).
 
+    `sg.codegen` writes a module, with the derivatives and with checks of what it is given.
     OperandError for an op that NumPy cannot say.
 
     >>> from symgrad.syntax import parse
@@ -177,7 +78,37 @@ def to_python(expr: Expr) -> str:
         return np.sum(x**2)
     <BLANKLINE>
     """
-    return _Source(expr, expand([expr], _numpy_form)[0]).text()
+    scope = Scope.of([expr], reserved=("f",))
+    writer = NumpyWriter(scope)
+    (result,) = writer.texts([expr])
+    extents, free = scope.read_sizes(writer.needed)
+    parameters = ", ".join([*scope.variables.values(), *free])
+    converted = [f"{name} = np.asarray({name}, dtype=float)" for name in scope.variables.values()]
+    title = f'"""{escaped(_title(expr))}"""'
+    body = "".join(f"    {line}\n" for line in (title, *converted, *extents, *writer.lines, f"return {result}"))
+    imports = "".join(f"import {module}\n" for module in sorted({"numpy as np", *writer.modules}))
+    return f"{imports}\n{''.join(writer.functions)}\ndef f({parameters}):\n{body}"
+
+
+def escaped(text: str) -> str:
+    """Return text as it stands inside of a docstring."""
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
+def shortened(text: str) -> str:
+    """Return a formula that is not too long to be read."""
+    return text if len(text) <= _LONGEST_FORMULA else text[:_LONGEST_FORMULA] + " ..."
+
+
+def _title(expr: Expr) -> str:
+    inputs = expr.inputs.values()
+    facts = {
+        "Shapes": [f"{node.name} {shape_text(node.shape)}" for node in inputs if node.shape],
+        "Assumed": [f"{node.name} {properties_text(node.properties)}" for node in inputs if node.properties],
+    }
+    lines = [f"    {what}: {', '.join(listed)}.\n" for what, listed in facts.items() if listed]
+    text = shortened(formula(expr))
+    return f"{text}\n\n{''.join(lines)}    " if lines else text
 
 
 def _numpy_form(node: Apply) -> Expr | None:
@@ -193,169 +124,215 @@ def _has_numpy_name(node: Apply) -> bool:
     return node.op.numeric_form(node) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the inputs and the sizes of some expressions are called in Python."""
+
+    inputs: Mapping[str, Input]
+    variables: Mapping[str, str]
+    sizes: Mapping[str, Size]
+    identifiers: Identifiers
+
+    @classmethod
+    def of(cls, exprs: Sequence[Expr], inputs: Iterable[Input] = (), reserved: Iterable[str] = ()) -> Scope:
+        """Name the inputs of the expressions, `inputs` first, and every size that occurs."""
+        identifiers = Identifiers()
+        for name in reserved:
+            identifiers.claim(name)
+        nodes = {node.name: node for node in inputs}
+        for expr in exprs:
+            nodes = {**nodes, **{name: node for name, node in expr.inputs.items() if name not in nodes}}
+        plain = [name for name in nodes if identifiers.is_free(name)]  # a renamed one must not take these
+        variables = {name: identifiers.claim(name) for name in plain}
+        variables |= {name: identifiers.claim(name) for name in nodes if name not in variables}
+        used = set().union(*(used_names(expr) for expr in (*nodes.values(), *exprs)))
+        sizes = {name: identifiers.claim(f"{name}_size" if name in nodes else name) for name in sorted(used)}
+        in_order = {name: variables[name] for name in nodes}
+        return cls(nodes, in_order, {name: named(size) for name, size in sizes.items()}, identifiers)
+
+    def read_sizes(self, needed: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Return lines that read the needed sizes off the inputs, and the sizes no input tells."""
+        lines: dict[str, str] = {}
+        wanted = list(dict.fromkeys(needed))
+        for node in self.inputs.values():
+            for axis, size in enumerate(node.shape):
+                name = next(iter(size.names()), "") if isinstance(size, Dim) else ""
+                rest = size - named(name) if name else 0
+                if name in wanted and name not in lines and isinstance(rest, int):
+                    shift = f" - {rest}" if rest > 0 else f" + {-rest}" if rest else ""
+                    lines[name] = f"{self.sizes[name]} = {self.variables[node.name]}.shape[{axis}]{shift}"
+        return list(lines.values()), [str(self.sizes[name]) for name in wanted if name not in lines]
+
+
 @dataclass(slots=True)
-class _Source:
-    """One function, being written."""
+class NumpyWriter:
+    """Writes expressions as statements; shared and long terms get a line of their own."""
 
-    original: Expr
-    expr: Expr
-    variables: dict[str, str] = field(default_factory=dict)  # of inputs
-    sizes: dict[str, Size] = field(default_factory=dict)  # names of sizes in Python
-    named: dict[Expr, str] = field(default_factory=dict)
+    scope: Scope
     modules: set[str] = field(default_factory=set)
-    needed: dict[str, None] = field(default_factory=dict)  # sizes that the body uses
-    functions: dict[str, None] = field(default_factory=dict)  # definitions that the body calls
+    needed: dict[str, None] = field(default_factory=dict)  # sizes that the statements use
+    functions: dict[str, None] = field(default_factory=dict)  # definitions that they call
+    lines: list[str] = field(default_factory=list)
+    named: set[Expr] = field(default_factory=set)
+    constant: set[Expr] = field(default_factory=set)  # numbers that depend on no input: they may be ints
+    written: dict[Expr, tuple[str, int]] = field(default_factory=dict)  # text, and how strongly it binds
 
-    def text(self) -> str:
-        inputs = self.original.inputs
-        taken = {*used_names(self.expr), *inputs, *_RESERVED}
-        for name in inputs:
-            self.variables[name] = _python_name(name, inputs)
-        for name in used_names(self.expr) | used_names(self.original):
-            wanted = f"{name}_size" if name in inputs else _python_name(name, ())
-            self.sizes[name] = named(wanted)
-        body = self.body(fresh_names("t", taken | set(self.variables.values())))
-        extents, free = self.extents(inputs.values())
-        parameters = ", ".join([*self.variables.values(), *free])
-        converted = [f"{name} = np.asarray({name}, dtype=float)" for name in self.variables.values()]
-        lines = [f'"""{self.title()}"""', *converted, *extents, *body]
-        imports = "".join(f"import {module}\n" for module in sorted({"numpy as np", *self.modules}))
-        return f"{imports}\n{''.join(self.functions)}\ndef f({parameters}):\n" + "".join(
-            f"    {line}\n" for line in lines
-        )
-
-    def title(self) -> str:
-        text = formula(self.original)
-        text = text if len(text) <= _LONGEST_FORMULA else text[:_LONGEST_FORMULA] + " ..."
-        inputs = self.original.inputs.values()
-        facts = {
-            "Shapes": [f"{node.name} {shape_text(node.shape)}" for node in inputs if node.shape],
-            "Assumed": [f"{node.name} {properties_text(node.properties)}" for node in inputs if node.properties],
-        }
-        lines = [f"    {what}: {', '.join(listed)}.\n" for what, listed in facts.items() if listed]
-        return f"{text}\n\n{''.join(lines)}    " if lines else text
-
-    def body(self, names: Iterable[str]) -> list[str]:
-        fresh = iter(names)
-        lines: list[str] = []
-        for node in self.terms():
-            text = emit(node, self.pieces)
-            self.named[node] = next(fresh)
-            lines.append(f"{self.named[node]} = {text}")
-        return [*lines, f"return {emit(self.expr, self.pieces)}"]
-
-    def terms(self) -> list[Expr]:
-        """Return the subterms that get a line: shared ones and long ones."""
-        order = postorder(self.expr)
+    def texts(self, outputs: Sequence[Expr]) -> list[str]:
+        """Return the text of each output; `lines` go before. OperandError for an op that NumPy cannot say."""
+        outputs = expand(outputs, _numpy_form)
+        order = postorder(*outputs)
         uses: dict[Expr, int] = {}
         for node in order:
             for operand in node.operands:
                 uses[operand] = uses.get(operand, 0) + 1
-        length: dict[Expr, int] = {}
-        chosen: list[Expr] = []
         for node in order:
-            length[node] = 1 + sum(length[operand] for operand in node.operands)
-            if node.operands and node is not self.expr and (uses[node] > 1 or length[node] > _LONGEST_TERM):
-                chosen.append(node)
-                length[node] = 1
-        return chosen
+            self.write(node)
+            if uses.get(node, 0) + outputs.count(node) > 1 and not _CHEAP.fullmatch(self.written[node][0]):
+                self.name(node)
+        return [self.of(output) for output in outputs]
+
+    def results(self, outputs: Sequence[Expr]) -> list[str]:
+        """Return `texts` that give arrays of their own, never a view of an input or of another result."""
+        self.texts(outputs)
+        nodes = expand(outputs, _numpy_form)
+        return [self.fresh(node, node in nodes[:k]) for k, node in enumerate(nodes)]
+
+    def fresh(self, node: Expr, again: bool) -> str:
+        """Return a text that gives a new array, or a number of NumPy's; `again` if the node is another result too."""
+        if _is_fresh(node) and not again:
+            return self.of(node)
+        if is_wide(f"{self.of(node)}{_FLOAT}"):
+            self.name(node)
+        return f"np.array({self.of(node)}, {_FLOAT})" if node.shape else f"np.float64({self.of(node)})"
+
+    def write(self, node: Expr) -> None:
+        """Write a node whose operands are written; where the line gets too long, its longest operands get lines."""
+        if isinstance(node, Input):
+            self.written[node] = self.scope.variables[node.name], ATOM
+            return
+        if isinstance(node, Literal):
+            text = number_text(node.value)
+            self.written[node] = text, SIGN if text.startswith("-") else ATOM
+            self.constant.add(node)
+            return
+        assert isinstance(node, Apply)
+        if not node.ndim and self.constant.issuperset(node.operands):
+            self.constant.add(node)
+        self.written[node] = self.content(node)
+        while is_wide(self.written[node][0]):
+            longest = max(node.operands, key=self.length, default=None)
+            if longest is None or _CHEAP.fullmatch(self.written[longest][0]):
+                return
+            self.name(longest)
+            self.written[node] = self.content(node)
+
+    def length(self, node: Expr) -> int:
+        """Return the length of the text of a node."""
+        return len(self.written[node][0])
+
+    def name(self, node: Expr) -> None:
+        """Give a node a line of its own."""
+        name = self.scope.identifiers.numbered("t")
+        self.lines.append(f"{name} = {self.written[node][0]}")
+        self.written[node] = name, ATOM
+        self.named.add(node)
+
+    def of(self, node: Expr, binding: int = 0) -> str:
+        """Return the text of an operand, in brackets where it binds too weakly."""
+        text, strength = self.written[node]
+        return f"({text})" if strength < binding else text
 
     # --- sizes ---
 
     def size(self, size: Size) -> str:
-        """Return a size as a Python expression, and remember that the body needs its names."""
-        if not isinstance(size, Dim):
-            return str(size)
-        self.needed.update(dict.fromkeys(size.names()))
-        return str(substitute(size, self.sizes))
+        """Return a size as a Python expression, and remember that its names are needed."""
+        if isinstance(size, Dim):
+            self.needed.update(dict.fromkeys(size.names()))
+        return size_text(size, self.scope.sizes)
 
     def shape(self, shape: Shape) -> str:
-        sizes = [self.size(size) for size in shape]
-        return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
-
-    def extents(self, inputs: Iterable[Input]) -> tuple[list[str], list[str]]:
-        """Return lines that read the needed sizes off the inputs, and the sizes no input tells."""
-        lines: dict[str, str] = {}
-        for node in inputs:
-            for axis, size in enumerate(node.shape):
-                name = next(iter(size.names()), "") if isinstance(size, Dim) else ""
-                rest = size - named(name) if name else 0
-                if name in self.needed and name not in lines and isinstance(rest, int):
-                    shift = f" - {rest}" if rest > 0 else f" + {-rest}" if rest else ""
-                    lines[name] = f"{self.sizes[name]} = {self.variables[node.name]}.shape[{axis}]{shift}"
-        return list(lines.values()), [str(self.sizes[name]) for name in self.needed if name not in lines]
+        """Return a shape as a tuple, and remember its names."""
+        for size in shape:
+            self.size(size)
+        return shape_source(shape, self.scope.sizes)
 
     # --- nodes ---
 
-    def pieces(self, node: Expr, binding: int) -> Sequence[Piece]:
-        if node in self.named:
-            return (self.named[node],)
-        if isinstance(node, Input):
-            return (self.variables[node.name],)
-        if isinstance(node, Literal):
-            return (f"({node.value!r})" if binding and str(node.value).startswith("-") else repr(node.value),)
-        assert isinstance(node, Apply)
-        inside, strength = self.content(node)
-        return ("(", *inside, ")") if strength < binding else inside
-
-    def content(self, node: Apply) -> tuple[Sequence[Piece], int]:
-        """Return the pieces of a node and how strongly they bind."""
+    def content(self, node: Apply) -> tuple[str, int]:
+        """Return the text of a node and how strongly it binds."""
         match node.op.notation:
             case Infix(symbol=symbol, precedence=precedence) if node.op.elementwise or symbol == "@":
                 return self.infix(node, symbol, precedence)
             case Prefix(symbol=symbol, precedence=precedence):
-                return (symbol, (node.operands[0], POWER)), precedence
+                return f"{symbol}{self.of(node.operands[0], POSTFIX)}", precedence
             case Postfix(symbol=symbol) if not node.op.arguments(node):
-                return ((node.operands[0], _ATOM), symbol), _ATOM
+                return f"{self.of(node.operands[0], POSTFIX)}{symbol}", POSTFIX
             case Subscript():
-                return ((node.operands[0], _ATOM), f"[{self.index(node)}]"), _ATOM
+                return f"{self.of(node.operands[0], POSTFIX)}[{self.index(node)}]", POSTFIX
             case Indexed():
-                operands: list[Piece] = [(operand, 0) for operand in node.operands]
-                return (f"np.{node.op.name}(", *listed(node, operands, call_arguments(node)), ")"), _ATOM
-        return self.call(node), _ATOM
+                operands = [self.of(operand) for operand in node.operands]
+                inside = listed(node, operands, call_arguments(node))
+                return f"np.{node.op.name}({''.join(map(str, inside))})", POSTFIX
+        match node.op.numeric_form(node):
+            case Fill(value=value) if not node.shape:
+                return number_text(value), SIGN if value < 0 else ATOM
+            case SizeValue(size=size):
+                text = self.size(size)
+                return text, ATOM if text.isidentifier() else ADDITIVE
+            case Scatter(index=index) if len({along.axis for along in index}) < len(index):  # the diagonal
+                return (
+                    f"{self.of(node.operands[0], POSTFIX)}[..., None] * np.eye({self.size(node.shape[-1])})",
+                    MULTIPLICATIVE,
+                )
+        return self.call(node), POSTFIX
 
-    def infix(self, node: Apply, symbol: str, precedence: int) -> tuple[Sequence[Piece], int]:
+    def infix(self, node: Apply, symbol: str, precedence: int) -> tuple[str, int]:
         left, right = node.operands
         if precedence == COMPARISON:
-            return ("1.0*(", *_compared(left, symbol, right), ")"), MULTIPLICATIVE
+            return f"1.0 * ({self.compared(left, symbol, right)})", MULTIPLICATIVE
         if precedence == POWER:
-            return ((left, _ATOM), symbol, (right, _ATOM)), precedence
-        spaced = symbol if symbol in ("*", "/") else f" {symbol} "
-        return ((left, precedence), spaced, (right, precedence + 1)), precedence
+            return power_text(self.of(left, POSTFIX), self.of(right, POSTFIX)), precedence
+        return f"{self.of(left, precedence)} {symbol} {self.of(right, precedence + 1)}", precedence
 
-    def condition(self, node: Expr) -> Sequence[Piece]:
+    def compared(self, left: Expr, symbol: str, right: Expr) -> str:
+        return f"{self.of(left, ADDITIVE)} {symbol} {self.of(right, ADDITIVE)}"
+
+    def condition(self, node: Expr) -> str:
         match node:
             case Apply(op=op) if isinstance(op.notation, Infix) and op.notation.precedence == COMPARISON:
                 if node not in self.named:
-                    return _compared(node.operands[0], op.notation.symbol, node.operands[1])
-        return (node, ADDITIVE), " != 0"
+                    return self.compared(node.operands[0], op.notation.symbol, node.operands[1])
+        return f"{self.of(node, ADDITIVE)} != 0"
+
+    def real(self, node: Expr) -> str:
+        """Return a choice of np.where, which would make integers of integers."""
+        if isinstance(node, Literal):
+            return number_text(float(node.value))
+        return f"np.float64({self.of(node)})" if node in self.constant else self.of(node)
 
     def index(self, node: Apply) -> str:
         """Return the inside of the brackets of a subscript, or of scatter's index."""
         value = next(node.op.arguments(node)[p.name] for p in node.op.parameters if p.kind is ParameterKind.INDEX)
         assert isinstance(value, tuple)
-        self.needed.update(dict.fromkeys(index_names(value)))
-        return index_text(substitute_index(value, self.sizes))
+        self.needed.update(dict.fromkeys(sorted(index_names(value))))
+        return index_source(value, self.scope.sizes)
 
-    def call(self, node: Apply) -> Sequence[Piece]:
+    def call(self, node: Apply) -> str:
         reference = node.op.reference
         if node.op.elementwise and isinstance(reference, Foreign):
             return self.applied(self.foreign(reference), node)
         match node.op.numeric_form(node):
             case Instruction.SELECT:
                 condition, a, b = node.operands
-                return ("np.where(", *self.condition(condition), ", ", (a, 0), ", ", (b, 0), ")")
-            case Instruction() as instruction if instruction in _INSTRUCTIONS:
-                return self.applied(_INSTRUCTIONS[instruction], node)
+                return f"np.where({self.condition(condition)}, {self.real(a)}, {self.real(b)})"
+            case Instruction() as instruction if instruction in INSTRUCTIONS:
+                return self.applied(INSTRUCTIONS[instruction], node)
             case Reduce(combine=combine, axes=axes, keepdims=keepdims):
-                return self.reduction(node, _REDUCTIONS[combine], axes, keepdims)
+                return self.reduction(node, REDUCTIONS[combine], axes, keepdims)
             case Reshape():
                 return self.applied("np.reshape", node, self.shape(node.shape))
             case Fill(value=value):
-                return (f"np.full({self.shape(node.shape)}, {value!r})" if node.shape else repr(value),)
-            case SizeValue(size=size):
-                text = self.size(size)
-                return (text if text.isidentifier() else f"({text})",)
+                return f"np.full({self.shape(node.shape)}, {number_text(value)})"
             case BandMask(upper=upper):
                 return self.applied("np.tril", node, *([str(upper)] if upper else []))
             case Recurrence() as form:
@@ -364,18 +341,18 @@ class _Source:
                 return self.applied("np.matmul", node)
             case Concatenate(axis=axis):
                 along = f", axis={axis}" if axis else ""
-                return ("np.concatenate((", *_separated(node.operands), f"){along})")
-            case Routine(name=name):
-                opening, closing = _ROUTINES[name]
+                return f"np.concatenate(({self.operands(node)}){along})"
+            case Routine(name=name) if name in ROUTINES:
+                opening, closing = ROUTINES[name]
                 if opening.startswith("scipy.linalg."):
                     self.modules.add("scipy.linalg")
-                self.functions.update(dict.fromkeys(filter(None, [_DEFINITIONS.get(name)])))
-                return (opening, *_separated(node.operands), closing)
+                self.functions.update(dict.fromkeys(filter(None, [DEFINITIONS.get(name)])))
+                return f"{opening}{self.operands(node)}{closing}"
             case Gather(index=index):
                 return self.gather(node, index)
-            case Scatter(index=index):
-                return self.scatter(node, index)
-        raise OperandError(f"{node.op.name} cannot be written with NumPy")
+            case Scatter():
+                return self.scatter(node)
+        raise _cannot(node)
 
     def foreign(self, reference: Foreign) -> str:
         if reference.module == "numpy":
@@ -383,72 +360,69 @@ class _Source:
         self.modules.add(reference.module)
         return f"{reference.module}.{reference.name}"
 
-    def applied(self, function: str, node: Apply, *more: str) -> Sequence[Piece]:
-        return (f"{function}(", *_separated(node.operands), *(f", {text}" for text in more), ")")
+    def operands(self, node: Apply) -> str:
+        return ", ".join(self.of(operand) for operand in node.operands)
 
-    def reduction(self, node: Apply, function: str, axes: tuple[int, ...], keepdims: bool) -> Sequence[Piece]:
+    def applied(self, function: str, node: Apply, *more: str) -> str:
+        return f"{function}({', '.join([self.operands(node), *more])})"
+
+    def reduction(self, node: Apply, function: str, axes: tuple[int, ...], keepdims: bool) -> str:
         more = [] if len(axes) == node.operands[0].ndim else [f"axis={axes[0] if len(axes) == 1 else axes}"]
         return self.applied(function, node, *more, *(["keepdims=True"] if keepdims else []))
 
-    def recurrence(self, node: Apply, form: Recurrence) -> Sequence[Piece]:
+    def recurrence(self, node: Apply, form: Recurrence) -> str:
         """From the end: forwards through the operands turned round, and the result turned back."""
-        self.functions[_RECURRENCE] = None
-        numbers = f", {form.axis}, {form.initial!r})"
+        self.functions[RECURRENCE] = None
+        numbers = f"{form.axis}, {form.initial!r}"
         if not form.reverse:
-            return ("recurrence(", *_separated(node.operands), numbers)
-        turned: list[Piece] = []
+            return f"recurrence({self.operands(node)}, {numbers})"
+        turned: list[str] = []
         for operand in node.operands:
             axis = form.axis - (node.ndim - operand.ndim)
             flips = axis >= 0 and operand.shape[axis] != 1
-            turned += [", "] if turned else []
-            turned += ["np.flip(", (operand, 0), f", {axis})"] if flips else [(operand, 0)]
-        return ("np.flip(recurrence(", *turned, numbers, f", {form.axis})")
+            turned.append(f"np.flip({self.of(operand)}, {axis})" if flips else self.of(operand))
+        return f"np.flip(recurrence({', '.join(turned)}, {numbers}), {form.axis})"
 
-    def gather(self, node: Apply, index: tuple[Along, ...]) -> Sequence[Piece]:
+    def gather(self, node: Apply, index: tuple[Along, ...]) -> str:
         """A view that only moves, repeats or picks the diagonal of axes, as an einsum and a broadcast."""
         if any(along.axis is not None and (along.step != 1 or along.offset != 0) for along in index):
-            raise OperandError(f"{node.op.name} cannot be written with NumPy")
+            raise _cannot(node)
         kept = [along for along in index if along.axis is not None]
         dropped = ["0" if along.axis is None else ":" for along in index]
         source = "".join(_letter(along.axis) for along in kept)
         target = "".join(sorted(set(source)))
-        picked: list[Piece] = [(node.operands[0], _ATOM), f"[{', '.join(dropped)}]" if "0" in dropped else ""]
         if len(target) == len(source) == node.ndim and "0" not in dropped:
             return self.applied("np.transpose", node, str(tuple(map(source.index, target))))
-        moved: list[Piece] = [f'np.einsum("{source}->{target}", ', *picked, ")"] if source != target else picked
+        picked = self.of(node.operands[0], POSTFIX) + (f"[{', '.join(dropped)}]" if "0" in dropped else "")
+        moved = f'np.einsum("{source}->{target}", {picked})' if source != target else picked
         if len(target) == node.ndim and "0" not in dropped:
             return moved
         new_axes = [":" if _letter(axis) in target else "None" for axis in range(node.ndim)]
         lead = f"[{', '.join(new_axes)}]" if "None" in new_axes[new_axes.index(":") if ":" in new_axes else 0 :] else ""
-        return ("np.broadcast_to(", *moved, f"{lead if target else ''}, {self.shape(node.shape)})")
+        return f"np.broadcast_to({moved}{lead if target else ''}, {self.shape(node.shape)})"
 
-    def scatter(self, node: Apply, index: tuple[Along, ...]) -> Sequence[Piece]:
-        axes = [along.axis for along in index]
+    def scatter(self, node: Apply) -> str:
         (x,) = node.operands
-        if len(set(axes)) < len(axes):  # the diagonal
-            return ("(", (x, _ATOM), f"[..., None]*np.eye({self.size(node.shape[-1])}))")
-        self.functions[_PLACE] = None
-        return ("place(", (x, 0), f", np.s_[{self.index(node) or '...'}], {self.shape(node.shape)})")
+        self.functions[PLACE] = None
+        return f"place({self.of(x)}, np.s_[{self.index(node) or '...'}], {self.shape(node.shape)})"
 
 
-def _compared(left: Expr, symbol: str, right: Expr) -> Sequence[Piece]:
-    return (left, ADDITIVE), f" {symbol} ", (right, ADDITIVE)
+def _is_fresh(node: Expr) -> bool:
+    """Whether NumPy computes a new array of floats, or a number of its own type, for a node."""
+    if not isinstance(node, Apply):
+        return False
+    form = node.op.numeric_form(node)
+    if not node.inputs:  # maybe an int
+        return isinstance(form, Fill) and bool(node.shape)
+    if isinstance(form, Reduce):
+        return bool(form.axes)
+    whole = isinstance(form, Contract | Routine | Concatenate)
+    return whole or (node.op.elementwise and form is not Instruction.SELECT)
 
 
-def _separated(operands: Iterable[Expr]) -> list[Piece]:
-    pieces: list[Piece] = []
-    for operand in operands:
-        pieces += [", ", (operand, 0)] if pieces else [(operand, 0)]
-    return pieces
+def _cannot(node: Apply) -> OperandError:
+    return OperandError(f"{node.op.name} cannot be written with NumPy, in {shortened(formula(node))}")
 
 
 def _letter(axis: int | None) -> str:
     return chr(ord("a") + (axis or 0))
-
-
-def _python_name(name: str, taken: Iterable[str]) -> str:
-    while keyword.iskeyword(name) or name in _RESERVED:
-        name += "_"
-        while name in taken:
-            name += "_"
-    return name

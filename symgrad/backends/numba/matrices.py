@@ -83,8 +83,10 @@ def _emit_one(
         call.gemv((a, a_row, a_column), rows, inner, (b, b_row), (c, c_row))
     elif product.rows == 1:
         call.gemv((b, b_column, b_row), columns, inner, (a, a_column), (c, c_column))
-    else:
+    elif c_column == 1:
         call.gemm((a, a_row, a_column), (b, b_row, b_column), (c, c_row), (rows, inner, columns))
+    else:
+        call.gemm((b, b_column, b_row), (a, a_column, a_row), (c, c_column), (columns, inner, rows))
 
 
 Matrix = tuple[ir.Value, Size, Size]
