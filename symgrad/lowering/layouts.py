@@ -37,10 +37,15 @@ def loose_strides(buffer: int, shape: Shape) -> tuple[Size, ...]:
     return tuple(named(f"b{buffer}.stride{axis}") for axis in range(len(shape)))
 
 
-def choose_layouts(program: Program, loose: Mapping[int, tuple[Size, ...]]) -> Program:
-    """Return the program with numbers for the strides named in `loose`, loops and products in their final form."""
+def choose_layouts(program: Program, loose: Mapping[int, tuple[Size, ...]], tuned: bool) -> Program:
+    """Return the program with numbers for the strides named in `loose`, loops and products in their final form.
+
+    Without `tuned` all are row-major.
+    """
     shapes = {buffer: program.buffers[buffer].shape for buffer in loose}
-    chosen = _Choice(list(_flat(program.statements)), shapes).best() if loose else {}
+    chosen = {buffer: len(shape) - 1 for buffer, shape in shapes.items()}
+    if tuned and loose:
+        chosen = _Choice(list(_flat(program.statements)), shapes).best()
     names = _values(chosen, shapes)
     return replace(program, statements=tuple(_finished(_renamed(s, names)) for s in program.statements))
 

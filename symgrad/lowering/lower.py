@@ -56,12 +56,14 @@ _IDENTITY = {
 }
 
 
-def lower(outputs: Sequence[Expr], inputs: Sequence[Input], strips: bool = True) -> Program:
-    """Return the kernel program that computes `outputs` from `inputs`, in this order; with `strips`, cut into them.
+def lower(outputs: Sequence[Expr], inputs: Sequence[Input], tuned: bool = True) -> Program:
+    """Return the kernel program that computes `outputs` from `inputs`, in this order.
+
+    A `tuned` one is cut into strips, and its work buffers lie as is fastest; else every buffer is row-major.
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(_prepared(outputs), inputs).program(strips)
+    return _Lowering(_prepared(outputs), inputs).program(tuned)
 
 
 def _prepared(outputs: Sequence[Expr]) -> list[Expr]:
@@ -89,7 +91,7 @@ class _Lowering:
             if isinstance(node, Input) and node not in self.memory:
                 raise OperandError(f"the input {node.name} is used but not among the inputs of the kernel")
 
-    def program(self, strips: bool) -> Program:
+    def program(self, tuned: bool) -> Program:
         """Return the finished program."""
         copies = self._place_outputs()
         for node in reversed(self.schedule.order):  # a sum and the term that is there first have one memory
@@ -108,9 +110,9 @@ class _Lowering:
         for node, buffer in copies:
             self._copy(node, buffer)
         program = Program(tuple(self.buffers), tuple(self.statements), tuple(self.nonempty))
-        if strips:
+        if tuned:
             program = cut_into_strips(program, self.loose)
-        return share_slots(choose_layouts(program, self.loose))
+        return share_slots(choose_layouts(program, self.loose, tuned))
 
     def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
         self.buffers.append(Buffer(kind, shape, name))

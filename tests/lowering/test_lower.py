@@ -19,11 +19,11 @@ v, w, u = Input("v", (n,)), Input("w", (n,)), Input("u", (m,))
 A, B = Input("A", (m, n)), Input("B", (n, k))
 
 
-def lowered(*outputs, strips=False):
+def lowered(*outputs, tuned=False):
     inputs = {}
     for output in outputs:
         inputs.update(output.inputs)
-    program = lower(outputs, list(inputs.values()), strips)
+    program = lower(outputs, list(inputs.values()), tuned)
     check(program)
     return program
 

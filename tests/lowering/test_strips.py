@@ -45,7 +45,7 @@ def arrays_for(inputs):
 @pytest.mark.parametrize("text", FORMULAS.values(), ids=FORMULAS)
 def test_strips_change_nothing(text, two_rows):
     outputs, inputs = outputs_of(text)
-    whole, cut = lower(outputs, inputs, strips=False), lower(outputs, inputs)
+    whole, cut = lower(outputs, inputs, tuned=False), lower(outputs, inputs)
     check(cut)
     assert any(isinstance(statement, Strip) for statement in cut.statements)
     arrays = arrays_for(inputs)
