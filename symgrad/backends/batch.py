@@ -197,7 +197,7 @@ class Batch:
     def _program(self, derivatives: bool) -> tuple[tuple[Expr, ...], Program]:
         if derivatives not in self._programs:
             outputs = tuple(self._fused()) if derivatives else (self._value,)
-            self._programs[derivatives] = outputs, lower(outputs, self._nodes, strips=False)
+            self._programs[derivatives] = outputs, lower(outputs, self._nodes, tuned=False)
         return self._programs[derivatives]
 
     def _runner(self, derivatives: bool, mapped: frozenset[int]) -> _Runner:

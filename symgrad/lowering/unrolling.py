@@ -32,7 +32,7 @@ from symgrad.lowering.kernel_ir import (
     Strip,
 )
 
-STRIPS = "points come before strips: lower(..., strips=False)"
+STRIPS = "points come before strips: lower(..., tuned=False)"
 Element: TypeAlias = tuple[int, int]  # a buffer, and the position in it
 _NEUTRAL = {
     Instruction.ADD: 0.0,

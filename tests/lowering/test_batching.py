@@ -13,7 +13,7 @@ n = named("n")
 
 def lowered(text: str, shapes: dict[str, tuple[object, ...]]) -> Program:
     formula = sg.parse(text, shapes=shapes)
-    return lower([formula, *sg.jacobian(formula).values()], list(formula.inputs.values()), strips=False)
+    return lower([formula, *sg.jacobian(formula).values()], list(formula.inputs.values()), tuned=False)
 
 
 def inputs(program: Program, *names: str) -> set[int]:
@@ -89,7 +89,7 @@ def test_a_matrix_that_all_points_share_is_factored_once() -> None:
 
 def test_products_with_a_matrix_that_all_points_share_are_one_product() -> None:
     formula = sg.parse("A @ x", shapes={"A": ("m", "n"), "x": ("n",)})
-    program = lower([formula], list(formula.inputs.values()), strips=False)
+    program = lower([formula], list(formula.inputs.values()), tuned=False)
     (product,) = batch(program, inputs(program, "x")).main.statements
     assert isinstance(product, Matmul)
     assert product.batch == ()
@@ -98,7 +98,7 @@ def test_products_with_a_matrix_that_all_points_share_are_one_product() -> None:
 
 def test_vectors_with_gaps_stay_products_of_their_own() -> None:
     formula = sg.parse("A @ X[:, 0]", shapes={"A": ("m", "n"), "X": ("n", "k")})
-    program = lower([formula], list(formula.inputs.values()), strips=False)
+    program = lower([formula], list(formula.inputs.values()), tuned=False)
     (product,) = batch(program, inputs(program, "X")).main.statements
     assert isinstance(product, Matmul)
     assert product.batch == (POINTS,)  # BLAS reads no matrix with gaps in its rows
@@ -108,7 +108,7 @@ def test_programs_in_strips_are_refused() -> None:
     formula = sg.parse("sum(log(1 + exp(X @ w)))", shapes={"X": ("m", "n"), "w": ("n",)})
     program = lower([formula, *sg.jacobian(formula).values()], list(formula.inputs.values()))
     assert any(isinstance(statement, Strip) for statement in program.statements)
-    with pytest.raises(TypeError, match="strips=False"):
+    with pytest.raises(TypeError, match="tuned=False"):
         batch(program, inputs(program, "X"))
 
 

@@ -11,7 +11,7 @@ from symgrad.lowering.unrolling import unroll, unrolled_length
 
 def lowered(text: str) -> Program:
     formula = sg.parse(text)
-    return lower([formula], list(formula.inputs.values()), strips=False)
+    return lower([formula], list(formula.inputs.values()), tuned=False)
 
 
 def evaluate(items: list[BodyItem], inputs: dict[tuple[int, object], float]) -> list[float]:
