@@ -29,12 +29,15 @@ class Binding:
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
 
     def bind(self, given: Sequence[Any], named: Mapping[str, Any]) -> tuple[list[Array], Mapping[str, int]]:
-        """Return arrays in the order of the inputs, and the sizes.
+        """Return arrays in the order of the inputs, large ones as they lie in memory, and the sizes.
 
         Errors: OperandError, UnknownNameError, ShapeError for what does not fit; InvalidValueError for an array that
         is not what is assumed of it.
         """
-        arrays = self.read(given, named)
+        arrays = [
+            value if worth_keeping(value, self.real) else self.as_array(name, value)
+            for name, value in zip(self.names, self._in_order(given, named), strict=True)
+        ]
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
         if sizes is None:
@@ -44,12 +47,9 @@ class Binding:
         return arrays, sizes
 
     def read(self, given: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
-        """Return arrays in the order of the inputs, of any shapes; large ones in the order that they have in memory."""
+        """Return C-contiguous arrays in the order of the inputs, of any shapes."""
         values = self._in_order(given, named)
-        return [
-            value if worth_keeping(value, self.real) else self.as_array(name, value)
-            for name, value in zip(self.names, values, strict=True)
-        ]
+        return [self.as_array(name, value) for name, value in zip(self.names, values, strict=True)]
 
     def by_name(self, arrays: Sequence[Array]) -> dict[str, Array]:
         """Return arrays given in order under the names of the inputs."""

@@ -9,6 +9,7 @@ from importlib import import_module
 from threading import Lock
 from typing import Any
 
+from symgrad.backends.batch import Batch
 from symgrad.backends.binding import Array, Binding, check_result
 from symgrad.backends.functions import NativeFunctions
 from symgrad.backends.options import DType, make_options
@@ -133,6 +134,12 @@ class Kernel:
         arrays |= dict(zip(parts.saved_inputs, residuals.saved, strict=True)) | {parts.cotangent: seed}
         gradients = backward([arrays[node] for node in backward.inputs], residuals.sizes)
         return dict(zip(self._names, map(self._number, gradients), strict=True))
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The formula at many points: `kernel.batch(...)`, `kernel.batch.value_and_grad(...)`."""
+        binding = self._binding
+        return Batch(self._stable, binding.nodes, self.wrt, self.options, binding.read, self._fused_outputs)
 
     @cached_property
     def njit(self) -> NativeFunctions:
@@ -285,6 +292,9 @@ class Kernel:
                     simplify([self._stable, *jacobian(self._stable, self.wrt)]), [self._value_name, *self._names]
                 )
             return self._derivative
+
+    def _fused_outputs(self) -> Sequence[Expr]:
+        return self._fused().outputs
 
     def _split(self) -> tuple[Partition, Program, Program]:
         with self._lock:
