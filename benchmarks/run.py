@@ -50,10 +50,10 @@ class Outcome:
     def best_peer(self) -> str | None:
         """The fastest implementation that is neither ours nor written by hand."""
         peers = [name for name in self.measured if name not in (OURS, HAND_WRITTEN, REFERENCE)]
-        return min(peers, key=lambda name: self.measured[name].times.median, default=None)
+        return min(peers, key=lambda name: self.measured[name].times.least, default=None)
 
     def ratio(self, name: str, other: str | None) -> float | None:
-        """Return how many times as long as `other` an implementation takes."""
+        """Return how many times as long as `other` an implementation takes, by their shortest times."""
         if other is None or other not in self.measured or name not in self.measured:
             return None
         return self.measured[name].times.over(self.measured[other].times)
@@ -100,7 +100,7 @@ def _variant_json(outcome: Outcome) -> dict[str, Any]:
         name: {
             "median": found.times.median,
             "min": found.times.least,
-            "samples": len(found.times.by_round),
+            "samples": len(found.times.samples),
             "to_best_peer": outcome.ratio(name, best),
             "to_hand_written": outcome.ratio(name, HAND_WRITTEN),
             "error": found.error,

@@ -20,7 +20,7 @@ def show_variant(outcome: Outcome) -> None:
     table = Table(title=f"{outcome.task.number} {outcome.task.name}: {outcome.variant.name}", title_justify="left")
     for column in ("", "median", "min", "to best peer", "to hand-written", "ready cold", "ready warm", "memory MiB"):
         table.add_column(column, justify="right" if column else "left")
-    for name in sorted(outcome.measured, key=lambda name: outcome.measured[name].times.median):
+    for name in sorted(outcome.measured, key=lambda name: outcome.measured[name].times.least):
         found = outcome.measured[name]
         table.add_row(
             f"[bold]{name}[/]" if name == OURS else name,
@@ -50,10 +50,10 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
         cold, warm = _ready(outcome, OURS)
         table.add_row(
             f"{outcome.task.number} {outcome.task.name}: {outcome.variant.name}",
-            _median(outcome, OURS),
-            f"{best} {_median(outcome, best)}" if best else "-",
+            _least(outcome, OURS),
+            f"{best} {_least(outcome, best)}" if best else "-",
             _ratio(outcome.ratio(OURS, best)),
-            _median(outcome, HAND_WRITTEN),
+            _least(outcome, HAND_WRITTEN),
             _ratio(outcome.ratio(OURS, HAND_WRITTEN)),
             seconds_text(cold),
             seconds_text(_ready(outcome, "jax")[0]),
@@ -62,8 +62,8 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
     Console(highlight=False).print(table)
 
 
-def _median(outcome: Outcome, name: str) -> str:
-    return seconds_text(outcome.measured[name].times.median) if name in outcome.measured else "-"
+def _least(outcome: Outcome, name: str) -> str:
+    return seconds_text(outcome.measured[name].times.least) if name in outcome.measured else "-"
 
 
 def _ready(outcome: Outcome, name: str) -> tuple[float | None, float | None]:

@@ -136,7 +136,7 @@ def draw_values(problem: Problem, sizes: Mapping[str, int], seed: int) -> Mappin
 
 def _show_text(subject: Subject, findings: Findings, started: Mapping[str, Ready]) -> None:
     show((signature(subject.formula), "bold"), (_sizes_text(subject), "dim"))
-    rows = sorted(findings.rows, key=lambda row: row.median)
+    rows = sorted(findings.rows, key=lambda row: row.least)
     show_table(_HEADER, [_cells(row, *started.get(row.name, (None, None))) for row in rows])
     for name in WITHOUT_DERIVATIVES:
         if any(row.name == name for row in rows):

@@ -111,8 +111,14 @@ def test_jax_runs_the_numpy_source(text):
 def test_slow_functions_sit_rounds_out():
     calls = {"slow": lambda: sum(range(200_000)), "quick": lambda: None}
     times = timing.measure(calls, rounds=12, budget=1e-9)
-    assert sorted(times["slow"].by_round) == [0, 4, 8]
-    assert times["quick"].over(times["slow"]) < 1
+    assert len(times["slow"].samples) == 3 and len(times["quick"].samples) == 3
+    times = timing.measure({"quick": calls["quick"]}, rounds=12, budget=10.0)
+    assert len(times["quick"].samples) == 12
+
+
+def test_ratios_are_of_the_shortest_times():
+    ours, theirs = timing.Times((3.0, 2.0, 9.0)), timing.Times((4.0, 8.0))
+    assert (ours.median, ours.least, ours.over(theirs)) == (3.0, 2.0, 0.5)
 
 
 def test_agreement():
