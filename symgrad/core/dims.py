@@ -124,6 +124,24 @@ def evaluate(size: Size, sizes: Mapping[str, int]) -> int:
     return size if isinstance(size, int) else size.evaluate(sizes)
 
 
+def substitute(size: Size, sizes: Mapping[str, Size]) -> Size:
+    """Return the size with some of its names replaced by other sizes.
+
+    >>> n, m = named("n"), named("m")
+    >>> substitute(n*m + 1, {"n": m + 2})
+    m*m + 2*m + 1
+    """
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, coefficient in size.terms:
+        product: Size = coefficient
+        for atom in monomial:
+            product = product * _substitute_atom(atom, sizes)
+        total = total + product
+    return total
+
+
 def element_count(shape: Shape) -> Size:
     """Return the number of elements of an array of this shape."""
     count: Size = 1
@@ -145,6 +163,12 @@ def _evaluate_atom(atom: Atom, sizes: Mapping[str, int]) -> int:
     if isinstance(atom, str):
         return sizes[atom]
     return atom.numerator.evaluate(sizes) // atom.denominator
+
+
+def _substitute_atom(atom: Atom, sizes: Mapping[str, Size]) -> Size:
+    if isinstance(atom, str):
+        return sizes.get(atom, named(atom))
+    return substitute(atom.numerator, sizes) // atom.denominator
 
 
 def _terms(size: Size) -> tuple[tuple[Monomial, int], ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from symgrad.core.dims import Size, element_count, evaluate
-from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement
+from symgrad.core.dims import Size, element_count, evaluate, named, substitute
+from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement, Strip
 
 
 def operation_count(program: Program, sizes: Mapping[str, int]) -> int:
@@ -37,5 +37,10 @@ def _operations(statement: Statement) -> Size:
             return element_count(statement.batch) * (n * n * n + n * n * statement.columns * 2)
         case Recur():
             return element_count(statement.extents) * statement.length * 2
+        case Strip(name, body):
+            total: Size = 0
+            for inner in body:
+                total = total + _operations(inner)
+            return substitute(total, {f"{name}.rows": named(name)})
         case Fill():
             return 0

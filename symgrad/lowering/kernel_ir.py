@@ -6,13 +6,13 @@ slices and broadcasts are only strides. `str(program)` is complete: equal texts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain
 from typing import TypeAlias
 
-from symgrad.core.dims import Dim, Shape, Size, shape_text
+from symgrad.core.dims import Dim, Shape, Size, evaluate, shape_text
 from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
 
 
@@ -177,7 +177,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Matmul:
-    """c = a @ b, matrices of m x k and k x n; addresses run over the batch axes, then row and column."""
+    """c = a @ b, or c += a @ b; matrices of m x k and k x n; addresses run over the batch axes, then row and column."""
 
     batch: Shape
     rows: Size
@@ -186,11 +186,12 @@ class Matmul:
     a: Access
     b: Access
     c: Access
+    accumulate: bool = False
 
     def lines(self) -> Iterator[str]:
         """Yield the text of the statement."""
         sizes = f"{shape_text(self.batch)} {self.rows} x {self.inner} x {self.columns}"
-        yield f"matmul {sizes}: {self.c} = {self.a} @ {self.b}"
+        yield f"matmul {sizes}: {self.c} {'+=' if self.accumulate else '='} {self.a} @ {self.b}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,56 @@ class Recur:
         yield f"recur {sizes}: {self.c} from {self.initial!r} = {self.a} * + {self.b}"
 
 
-Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Run the body for some rows of the size `name` at a time.
+
+    For each strip the sizes `name.start`, its first row, and `name.rows`, how many it has, are set; `name.block` is the
+    largest `name.rows`.
+    """
+
+    name: str
+    body: tuple[Statement, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        yield f"strip {self.name}:"
+        for statement in self.body:
+            yield from (f"  {line}" for line in statement.lines())
+
+
+Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur | Strip
+
+_OF_A_STRIP = (".start", ".rows", ".block")
+CACHE = 16_384  # elements of a strip: 128 KiB in double precision
+FEWEST = 16  # rows of a strip
+NARROW = 32  # a product with no smaller size than this is bound by arithmetic, and loses when it is cut
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """How many rows of the size `name` a strip has.
+
+    `row` counts the elements that a row takes in all buffers of the strips; `products` has the two other sizes of each
+    matrix product in them.
+    """
+
+    name: str
+    row: Size
+    products: tuple[tuple[Size, Size], ...]
+
+    def rows(self, sizes: Mapping[str, int]) -> int:
+        """Return the number of rows, all of them when strips would gain nothing.
+
+        >>> from symgrad.core.dims import named
+        >>> block = Block("n", named("d") + 2, ((1, named("d")),))
+        >>> block.rows({"n": 1000, "d": 100}), block.rows({"n": 50, "d": 100})
+        (160, 50)
+        """
+        rows = sizes[self.name]
+        if any(min(evaluate(a, sizes), evaluate(b, sizes)) >= NARROW for a, b in self.products):
+            return max(rows, 1)
+        return max(min(rows, max(FEWEST, CACHE // max(evaluate(self.row, sizes), 1))), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +290,17 @@ class Program:
     buffers: tuple[Buffer, ...]
     statements: tuple[Statement, ...]
     nonempty: tuple[Size, ...] = ()
+    block: Block | None = None
     dims: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         sizes = chain((s for b in self.buffers for s in b.shape), self.nonempty, _statement_sizes(self.statements))
         names = {name for size in set(sizes) if isinstance(size, Dim) for name in size.names()}
-        object.__setattr__(self, "dims", tuple(sorted(names)))
+        object.__setattr__(self, "dims", tuple(sorted(name for name in names if not name.endswith(_OF_A_STRIP))))
+
+    def sizes(self, given: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the named sizes with the number of rows in a strip, if there are strips."""
+        return given if self.block is None else {**given, f"{self.block.name}.block": self.block.rows(given)}
 
     def select(self, kind: BufferKind) -> list[int]:
         """Return the positions of the buffers of one kind, in order."""
@@ -257,6 +312,9 @@ class Program:
             label = f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
             lines.append(f"b{k}: {buffer.kind.value}{label} {shape_text(buffer.shape)}")
         lines.extend(f"nonempty {size}" for size in self.nonempty)
+        if self.block is not None:
+            products = ", ".join(f"{a} x {b}" for a, b in self.block.products)
+            lines.append(f"block {self.block.name}: a row has {self.block.row} elements; products {products}".rstrip())
         for statement in self.statements:
             lines.extend(statement.lines())
         return "\n".join(lines) + "\n"
@@ -284,6 +342,9 @@ def accesses(statement: Statement) -> tuple[list[Access], list[Access]]:
             return [statement.a, statement.b], [statement.c]
         case Call():
             return list(statement.operands), [statement.result]
+        case Strip():
+            both = [accesses(inner) for inner in statement.body]
+            return [x for read, _ in both for x in read], [x for _, written in both for x in written]
         case Fill():
             return [], []
 
@@ -292,6 +353,8 @@ def buffers_touched(statement: Statement) -> set[int]:
     """Return the positions of all buffers a statement reads or writes."""
     if isinstance(statement, Fill):
         return {statement.buffer}
+    if isinstance(statement, Strip):
+        return set().union(*map(buffers_touched, statement.body))
     read, written = accesses(statement)
     return {access.buffer for access in chain(read, written)}
 
@@ -321,5 +384,7 @@ def _statement_sizes(statements: tuple[Statement, ...]) -> Iterator[Size]:
                 yield from (*statement.batch, statement.size, statement.columns)
             case Recur():
                 yield from (*statement.extents, statement.length)
+            case Strip():
+                yield from _statement_sizes(statement.body)
             case Fill():
                 pass

@@ -32,6 +32,7 @@ from symgrad.lowering.liveness import share_slots
 from symgrad.lowering.looporder import arrange
 from symgrad.lowering.schedule import Role, Schedule, make_schedule
 from symgrad.lowering.straightline import split
+from symgrad.lowering.strips import cut_into_strips
 from symgrad.lowering.twins import share_transposes
 
 _LONGEST_BODY = 400  # items in the body of a loop over arrays; more is split into several loops
@@ -43,12 +44,12 @@ _IDENTITY = {
 }
 
 
-def lower(outputs: Sequence[Expr], inputs: Sequence[Input]) -> Program:
-    """Return the kernel program that computes `outputs` from `inputs`, in this order.
+def lower(outputs: Sequence[Expr], inputs: Sequence[Input], strips: bool = True) -> Program:
+    """Return the kernel program that computes `outputs` from `inputs`, in this order; with `strips`, cut into them.
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(share_transposes(expand(outputs, _definition)), inputs).program()
+    return _Lowering(share_transposes(expand(outputs, _definition)), inputs).program(strips)
 
 
 def _definition(node: Apply) -> Expr | None:
@@ -71,7 +72,7 @@ class _Lowering:
             if isinstance(node, Input) and node not in self.memory:
                 raise OperandError(f"the input {node.name} is used but not among the inputs of the kernel")
 
-    def program(self) -> Program:
+    def program(self, strips: bool) -> Program:
         """Return the finished program."""
         copies = self._place_outputs()
         for node in self.schedule.order:
@@ -81,7 +82,8 @@ class _Lowering:
             self._emit_group(group)
         for node, buffer in copies:
             self._copy(node, buffer)
-        return share_slots(Program(tuple(self.buffers), tuple(self.statements), tuple(self.nonempty)))
+        program = Program(tuple(self.buffers), tuple(self.statements), tuple(self.nonempty))
+        return share_slots(cut_into_strips(program) if strips else program)
 
     def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
         self.buffers.append(Buffer(kind, shape, name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
@@ -21,6 +21,7 @@ from symgrad.lowering.kernel_ir import (
     Program,
     Recur,
     Statement,
+    Strip,
     accesses,
 )
 
@@ -52,6 +53,12 @@ def _require(condition: bool, message: str) -> None:
 
 
 def _check_statement(program: Program, statement: Statement, defined: set[int]) -> None:
+    if isinstance(statement, Strip):
+        _require(program.block is not None and program.block.name == statement.name, "a strip without its block")
+        for inner in statement.body:
+            _require(not isinstance(inner, Strip), "a strip in a strip")
+            _check_statement(program, inner, defined)
+        return
     where = next(iter(statement.lines()))
     read, written = accesses(statement)
     targets = {statement.buffer} if isinstance(statement, Fill) else {access.buffer for access in written}
@@ -65,6 +72,7 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
             _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
         case Matmul():
             _check_rank((statement.a, statement.b, statement.c), len(statement.batch) + 2, where)
+            _require(not statement.accumulate or statement.c.buffer in defined, f"{where}: adds to what was never set")
         case Recur():
             _check_rank((statement.a, statement.b, statement.c), len(statement.extents) + 1, where)
             _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
@@ -117,9 +125,15 @@ def _check_affine(at: Affine, rank: int, where: str) -> None:
     _require(len(at.strides) == rank, f"{where}: {len(at.strides)} strides for {rank} indices")
 
 
+def _flat(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """Yield the statements, those of strips twice: what a strip leaves behind is there for the next."""
+    for statement in statements:
+        yield from (*statement.body, *statement.body) if isinstance(statement, Strip) else (statement,)
+
+
 def _check_slots(program: Program) -> None:
     owner: dict[int, int] = {}
-    for statement in program.statements:
+    for statement in _flat(program.statements):
         read, written = accesses(statement)
         for access in read:
             buffer = program.buffers[access.buffer]

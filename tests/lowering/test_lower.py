@@ -19,11 +19,11 @@ v, w, u = Input("v", (n,)), Input("w", (n,)), Input("u", (m,))
 A, B = Input("A", (m, n)), Input("B", (n, k))
 
 
-def lowered(*outputs):
+def lowered(*outputs, strips=False):
     inputs = {}
     for output in outputs:
         inputs.update(output.inputs)
-    program = lower(outputs, list(inputs.values()))
+    program = lower(outputs, list(inputs.values()), strips)
     check(program)
     return program
 

@@ -24,13 +24,13 @@ from symgrad.backends.numba.layout import Layout, Region, round_up
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul
 from symgrad.backends.numba.routines import make_routine, symbols_of
-from symgrad.backends.numba.scope import I64, Scope
+from symgrad.backends.numba.scope import I64, Scope, emit_block
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
-from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur
+from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement, Strip
 
 I32 = ir.IntType(32)
 Base = tuple[Region, int]
@@ -123,17 +123,39 @@ class _Main:
             dim: self.builder.load(self.builder.gep(dims, [ir.Constant(I64, k)]))
             for k, dim in enumerate(self.program.dims)
         }
+        if self.program.block is not None:
+            self.scope.dims[f"{self.program.block.name}.block"] = emit_block(self.scope, self.program.block)
         self._place_slots()
-        for position, statement in enumerate(self.program.statements):
-            match statement:
-                case Call():
-                    self._routine(statement)
-                case Fill():
-                    count = element_count(self.program.buffers[statement.buffer].shape)
-                    emit_fill(self.scope, statement, self.scope.size(count))
-                case Loop() | Matmul() | Recur():
-                    self._call_function(statement, f"statement_{self.key}_{position}")
+        for statement in self.program.statements:
+            self._statement(statement)
         self.builder.ret(ir.Constant(I32, 0))
+
+    def _statement(self, statement: Statement) -> None:
+        match statement:
+            case Strip():
+                self._strip(statement)
+            case Call():
+                self._routine(statement)
+            case Fill():
+                count = element_count(self.program.buffers[statement.buffer].shape)
+                emit_fill(self.scope, statement, self.scope.size(count))
+            case Loop() | Matmul() | Recur():
+                self._call_function(statement, f"statement_{self.key}_{len(self.functions)}")
+
+    def _strip(self, strip: Strip) -> None:
+        """Emit the loop over strips; sizes that depend on the strip are computed in it."""
+        outside, b = self.scope, self.builder
+        total, block = outside.dims[strip.name], outside.dims[f"{strip.name}.block"]
+        rounded_up = b.sub(b.add(total, block), ir.Constant(I64, 1))
+        with outside.loop(b.sdiv(rounded_up, block)) as index:
+            start = b.mul(index, block)
+            left = b.sub(total, start)
+            rows = b.select(b.icmp_signed("<", left, block), left, block)
+            dims = {**outside.dims, f"{strip.name}.start": start, f"{strip.name}.rows": rows}
+            self.scope = Scope(b, self.real, dims, self._pointer, self.options.reproducible)
+            for statement in strip.body:
+                self._statement(statement)
+        self.scope = outside
 
     def _place_slots(self) -> None:
         work = self.bases[Region.SCRATCH, 0]
@@ -161,20 +183,20 @@ class _Main:
         text = _BUFFER.sub(place_in_order, "\n".join(statement.lines()))
         places = [self.layout.places[buffer] for buffer in order]
         bases = list(dict.fromkeys(place.base for place in places))
-        key = text, tuple((bases.index(place.base), place.element) for place in places)
+        key = text, len(self.scope.dims), tuple((bases.index(place.base), place.element) for place in places)
         if key not in self.functions:
             self.functions[key] = self._function(statement, name, bases)
         self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
     def _function(self, statement: Loop | Matmul | Recur, name: str, bases: list[Base]) -> ir.Function:
         pointer = self.real.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.program.dims) + [pointer] * len(bases))
+        kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.scope.dims) + [pointer] * len(bases))
         function = ir.Function(self.function.module, kind, name)
         function.linkage = "internal"
         prefer_wide_vectors(function)
         if isinstance(statement, Loop) and _many_calls(statement):
             function.attributes.add("optnone")
-        dims = dict(zip(self.program.dims, function.args, strict=False))
+        dims = dict(zip(self.scope.dims, function.args, strict=False))
         arguments = dict(zip(bases, function.args[len(dims) :], strict=True))
         for argument in arguments.values():
             argument.add_attribute("noalias")
@@ -206,7 +228,7 @@ class _Main:
         for size in (call.size, call.columns, *call.batch):
             self.scope.size(size)
         for access in (*call.operands, call.result):
-            for size in access.at.strides:
+            for size in (access.at.offset, *access.at.strides):
                 self.scope.size(size)
         routine = make_routine(call.name, self.letter, self.numba_real)
         with ExitStack() as loops:

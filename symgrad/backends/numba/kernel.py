@@ -93,7 +93,7 @@ class CompiledKernel:
         plan = Plan(
             np.array(key, np.int64),
             tuple(tuple(evaluate(size, sizes) for size in shape) for shape in shapes),
-            self.layout.work_size(sizes),
+            self.layout.work_size(self.program.sizes(sizes)),
         )
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()

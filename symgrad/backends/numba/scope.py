@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from llvmlite import ir
 
 from symgrad.core.dims import Dim, FloorDiv, Size
-from symgrad.lowering.kernel_ir import Affine
+from symgrad.lowering.kernel_ir import CACHE, FEWEST, NARROW, Affine, Block
 
 I64 = ir.IntType(64)
 
@@ -84,6 +84,26 @@ class Scope:
         index.add_incoming(following, b.block)
         b.cbranch(b.icmp_signed("<", following, extent), body, after)
         b.position_at_end(after)
+
+
+def emit_block(scope: Scope, block: Block) -> ir.Value:
+    """Emit the number of rows of a strip, as `Block.rows` computes it."""
+    b = scope.builder
+    total, one = scope.dims[block.name], ir.Constant(I64, 1)
+    rows = b.sdiv(ir.Constant(I64, CACHE), _larger(b, scope.size(block.row), one))
+    rows = _smaller(b, total, _larger(b, rows, ir.Constant(I64, FEWEST)))
+    for sizes in block.products:
+        least = _smaller(b, scope.size(sizes[0]), scope.size(sizes[1]))
+        rows = b.select(b.icmp_signed(">=", least, ir.Constant(I64, NARROW)), total, rows)
+    return _larger(b, rows, one)
+
+
+def _larger(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    return b.select(b.icmp_signed(">", x, y), x, y)
+
+
+def _smaller(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    return b.select(b.icmp_signed("<", x, y), x, y)
 
 
 def _is_one(value: ir.Value) -> bool:
