@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from symgrad.backends.batch import Batch
 from symgrad.backends.membership import require
 from symgrad.backends.options import DType, Options, make_options
 from symgrad.backends.partition import Partition, partition
@@ -114,11 +116,19 @@ class Kernel:
         arrays |= dict(zip(parts.saved_inputs, residuals.saved, strict=True)) | {parts.cotangent: seed}
         return self._by_name(backward([arrays[node] for node in backward.inputs], residuals.sizes))
 
+    @cached_property
+    def batch(self) -> Batch:
+        """The formula at many points: `kernel.batch(...)`, `kernel.batch.value_and_grad(...)`."""
+        return Batch(self._stable, self._nodes, self.wrt, self.options, self._read, self._fused_outputs)
+
     def _fused(self) -> Program:
         if self._derivative is None:
             outputs = simplify([self._stable, *jacobian(self._stable, self.wrt)])
             self._derivative = Program(outputs, self._nodes, self.options)
         return self._derivative
+
+    def _fused_outputs(self) -> Sequence[Expr]:
+        return self._fused().outputs
 
     def _split(self) -> tuple[Partition, Program, Program]:
         if self._halves is None:
@@ -137,12 +147,7 @@ class Kernel:
     def _bind(
         self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]
     ) -> tuple[list[Array], Mapping[str, int]]:
-        if inputs is not None and not isinstance(inputs, Mapping):
-            raise OperandError(f"inputs are given as keywords or as one mapping, not as {type(inputs).__name__}")
-        given = {**inputs, **named} if inputs is not None else named
-        if given.keys() != self.inputs.keys():
-            self._check_names(given)
-        arrays = [self._as_array(name, given[name]) for name in self.inputs]
+        arrays = self._read(inputs, named)
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
         if sizes is None:
@@ -150,6 +155,14 @@ class Kernel:
         for place, node in self._assumed:
             require(node, arrays[place])
         return arrays, sizes
+
+    def _read(self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]) -> list[Array]:
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise OperandError(f"inputs are given as keywords or as one mapping, not as {type(inputs).__name__}")
+        given = {**inputs, **named} if inputs is not None else named
+        if given.keys() != self.inputs.keys():
+            self._check_names(given)
+        return [self._as_array(name, given[name]) for name in self.inputs]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         for name in given:

@@ -45,7 +45,7 @@ def product(a: Expr, b: Expr, result: Expr, read: Callable[[Expr], Access], targ
     out = Access(target, Affine(0, row_major((*batch, rows, columns))))
     if isinstance(inner, int) and 0 < inner <= _FEW:
         return _unrolled(batch, rows, inner, columns, left, right, out)
-    return _merge_batch(Matmul(batch, rows, inner, columns, left, right, out))
+    return merge_batch(Matmul(batch, rows, inner, columns, left, right, out))
 
 
 def follow(node: Expr, forms: Forms) -> tuple[Expr, Where]:
@@ -113,7 +113,7 @@ def _unrolled(batch: Shape, rows: Size, inner: int, columns: Size, left: Access,
     return Loop(loop_extents(shape), tuple(body), (Store(address(out, None, 0), total),))
 
 
-def _merge_batch(product: Matmul) -> Matmul:
+def merge_batch(product: Matmul) -> Matmul:
     """Make batch axes of `a` more rows of it where one matrix `b` serves them all."""
     while product.batch and _one_right_matrix(product):
         batch, rows, axis = product.batch, product.rows, len(product.batch) - 1

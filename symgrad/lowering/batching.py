@@ -1,0 +1,191 @@
+"""A program of one point as a program of many: a leading axis is added to every array that differs between points.
+
+A small program of fixed sizes becomes one loop over the points with straight-line code as its body, which LLVM
+vectorises across points. In any other the leading axis is one more axis of every statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+
+from symgrad.core.dims import Shape, Size, element_count, named
+from symgrad.lowering.contraction import merge_batch
+from symgrad.lowering.kernel_ir import (
+    Access,
+    Affine,
+    BodyItem,
+    Buffer,
+    BufferKind,
+    Call,
+    Fill,
+    Inside,
+    Load,
+    Loop,
+    Matmul,
+    Program,
+    Recur,
+    Statement,
+    Store,
+    accesses,
+)
+from symgrad.lowering.liveness import share_slots
+from symgrad.lowering.looporder import arrange
+from symgrad.lowering.unrolling import unroll, unrolled_length
+
+POINTS = named("#points")  # no name of the language can be like this
+LONGEST_UNROLLED = 20_000  # items before equal ones are merged
+LONGEST_BODY = 2_500  # items after it: what LLVM compiles in a few seconds
+
+
+def batch(program: Program, mapped: Set[int]) -> Program:
+    """Return the program that computes all outputs at `POINTS` points.
+
+    `mapped` are the positions of the buffers of inputs that have a leading axis of points; all points share the
+    others. Every output has the leading axis.
+
+    >>> import symgrad as sg
+    >>> from symgrad.lowering import lower
+    >>> x, a = sg.scalar("x"), sg.scalar("a")
+    >>> print(batch(lower([a * x], [x, a]), {0}))
+    program (#points)
+    b0: input x (#points,)
+    b1: input a ()
+    b2: output (#points,)
+    loop (#points,):
+      %0 = load b1[0]
+      %1 = load b0[i0]
+      %2 = mul %0 %1
+      b2[i0] = %2
+    <BLANKLINE>
+    """
+    length = unrolled_length(program)
+    if length is not None and length <= LONGEST_UNROLLED:
+        straight = _straight_line(program, mapped)
+        if len(straight.body) <= LONGEST_BODY:
+            return _only_loop(program, mapped, straight)
+    return _Spreading(program, mapped).program()
+
+
+def _straight_line(program: Program, mapped: Set[int]) -> Loop:
+    """Return one loop over the points, still with the buffers' numbers of `program`."""
+    items, outputs = unroll(program)
+
+    def at_point(buffer: int, element: int) -> Access:
+        shared = program.buffers[buffer].kind is BufferKind.INPUT and buffer not in mapped
+        stride: Size = 0 if shared else element_count(program.buffers[buffer].shape)
+        return Access(buffer, Affine(element, (stride,)))
+
+    body: list[BodyItem] = []
+    for item in items:
+        if isinstance(item, Load):
+            assert isinstance(item.source.at.offset, int)
+            item = Load(at_point(item.source.buffer, item.source.at.offset))
+        body.append(item)
+    effects = [Store(at_point(buffer, element), value) for (buffer, element), value in outputs.items()]
+    return Loop((POINTS,), tuple(body), tuple(effects))
+
+
+def _only_loop(program: Program, mapped: Set[int], loop: Loop) -> Program:
+    """Return the program that is nothing but this loop, without work buffers."""
+    kept = [k for k, buffer in enumerate(program.buffers) if buffer.kind is not BufferKind.WORK]
+    new = {old: k for k, old in enumerate(kept)}
+
+    def moved(access: Access) -> Access:
+        return replace(access, buffer=new[access.buffer])
+
+    body = tuple(Load(moved(item.source)) if isinstance(item, Load) else item for item in loop.body)
+    effects = tuple(replace(effect, target=moved(effect.target)) for effect in loop.effects)
+    buffers = tuple(
+        _spread_buffer(program.buffers[k], program.buffers[k].kind is BufferKind.OUTPUT or k in mapped) for k in kept
+    )
+    return Program(buffers, (Loop(loop.extents, body, effects),), program.nonempty)
+
+
+def _spread_buffer(buffer: Buffer, mapped: bool) -> Buffer:
+    return replace(buffer, shape=(POINTS, *buffer.shape)) if mapped else buffer
+
+
+class _Spreading:
+    """Adds the axis of points in front of the axes of each statement that depends on the point."""
+
+    def __init__(self, program: Program, mapped: Set[int]) -> None:
+        self._program = program
+        self._mapped = _depending(program, mapped)
+
+    def program(self) -> Program:
+        """Return the finished program."""
+        buffers = tuple(_spread_buffer(b, k in self._mapped) for k, b in enumerate(self._program.buffers))
+        statements = tuple(self._statement(statement) for statement in self._program.statements)
+        return share_slots(Program(buffers, statements, self._program.nonempty))
+
+    def _statement(self, statement: Statement) -> Statement:
+        if isinstance(statement, Fill) or not self._mapped.intersection(a.buffer for a in accesses(statement)[1]):
+            return statement
+        match statement:
+            case Loop():
+                return self._loop(statement)
+            case Matmul():
+                return _many_rows(self._matmul(statement))
+            case Recur(extents):
+                a, b, c = map(self._access, (statement.a, statement.b, statement.c))
+                return replace(statement, extents=(POINTS, *extents), a=a, b=b, c=c)
+            case Call():
+                operands, result = tuple(map(self._access, statement.operands)), self._access(statement.result)
+                return replace(statement, batch=(POINTS, *statement.batch), operands=operands, result=result)
+
+    def _loop(self, loop: Loop) -> Loop:
+        body = tuple(self._item(item) for item in loop.body)
+        effects = tuple(replace(effect, target=self._access(effect.target)) for effect in loop.effects)
+        return arrange(Loop((POINTS, *loop.extents), body, effects))
+
+    def _item(self, item: BodyItem) -> BodyItem:
+        match item:
+            case Load(source):
+                return Load(self._access(source))
+            case Inside(at):
+                return Inside(Affine(at.offset, (0, *at.strides)))
+            case _:
+                return item
+
+    def _matmul(self, product: Matmul) -> Matmul:
+        batch: Shape = (POINTS, *product.batch)
+        a, b, c = (self._access(x) for x in (product.a, product.b, product.c))
+        return replace(product, batch=batch, a=a, b=b, c=c)
+
+    def _access(self, access: Access) -> Access:
+        count = element_count(self._program.buffers[access.buffer].shape)
+        stride: Size = count if access.buffer in self._mapped else 0
+        return Access(access.buffer, Affine(access.at.offset, (stride, *access.at.strides)))
+
+
+def _depending(program: Program, mapped: Set[int]) -> set[int]:
+    """Return the buffers that hold something else at each point: the outputs, and what is made from mapped ones."""
+    found = {*mapped, *program.select(BufferKind.OUTPUT)}
+    known = 0
+    while known != len(found):
+        known = len(found)
+        for statement in program.statements:
+            read, written = ({access.buffer for access in side} for side in accesses(statement))
+            if found & (read | written):
+                found |= written
+    return found
+
+
+def _many_rows(product: Matmul) -> Matmul:
+    """Return one product of tall matrices where all points share a matrix, if BLAS can read the vectors as one."""
+    turned = _transposed(product) if product.columns == 1 and product.a.at.strides[0] == 0 else product
+    point, (_, column) = turned.a.at.strides[0], turned.a.at.strides[-2:]
+    readable = turned.rows != 1 or (column == 1 and point != 0)
+    return merge_batch(turned) if readable else product
+
+
+def _transposed(product: Matmul) -> Matmul:
+    """Return the product of the transposes in reverse order."""
+
+    def swapped(access: Access) -> Access:
+        *front, row, column = access.at.strides
+        return Access(access.buffer, Affine(access.at.offset, (*front, column, row)))
+
+    a, b, c = swapped(product.b), swapped(product.a), swapped(product.c)
+    return Matmul(product.batch, product.columns, product.inner, product.rows, a, b, c)
