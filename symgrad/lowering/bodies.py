@@ -71,6 +71,10 @@ class BodyBuilder:
             stack.pop()
         return self._places[node, where]
 
+    def negated(self, value: int) -> int:
+        """Return the position of minus a value of the body."""
+        return self._add(Compute(Instruction.NEG, (value,)))
+
     def loop(self) -> Loop:
         """Return the finished loop."""
         return Loop(self.extents, tuple(self.items), tuple(self.effects))

@@ -6,11 +6,22 @@ from collections.abc import Sequence
 
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
-from symgrad.core.numeric import Concatenate, Contract, Instruction, Recurrence, Reduce, Routine, Scatter
+from symgrad.core.numeric import (
+    Along,
+    Concatenate,
+    Contract,
+    IndexMap,
+    Instruction,
+    Recurrence,
+    Reduce,
+    Routine,
+    Scatter,
+)
 from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
 from symgrad.lowering.addressing import constant, identity, linear, loop_extents, row_major, through_index
+from symgrad.lowering.assembly import scale_before_placing
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
 from symgrad.lowering.kernel_ir import (
@@ -23,6 +34,7 @@ from symgrad.lowering.kernel_ir import (
     Fill,
     Load,
     Loop,
+    Number,
     Program,
     Recur,
     Statement,
@@ -49,7 +61,11 @@ def lower(outputs: Sequence[Expr], inputs: Sequence[Input], strips: bool = True)
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(share_transposes(expand(outputs, _definition)), inputs).program(strips)
+    return _Lowering(_prepared(outputs), inputs).program(strips)
+
+
+def _prepared(outputs: Sequence[Expr]) -> list[Expr]:
+    return scale_before_placing(share_transposes(expand(outputs, _definition)))
 
 
 def _definition(node: Apply) -> Expr | None:
@@ -75,6 +91,11 @@ class _Lowering:
     def program(self, strips: bool) -> Program:
         """Return the finished program."""
         copies = self._place_outputs()
+        for node in reversed(self.schedule.order):  # a sum and the term that is there first have one memory
+            if node in self.schedule.added:
+                if node not in self.memory:
+                    self.memory[node] = self._buffer(BufferKind.WORK, node.shape)
+                self.memory[node.operands[1 - self.schedule.added[node]]] = self.memory[node]
         for node in self.schedule.order:
             if node in self.schedule.stored and node not in self.memory:
                 self.memory[node] = self._buffer(BufferKind.WORK, node.shape)
@@ -107,7 +128,7 @@ class _Lowering:
             if node not in self.schedule.stored:
                 continue
             stage, form = self.schedule.stage[node], self.schedule.forms.get(node)
-            if isinstance(form, Contract | Routine | Recurrence | Concatenate):
+            if isinstance(form, Contract | Routine | Recurrence | Concatenate) or node in self.schedule.added:
                 groups[stage, 1, 0, position] = [node]
                 continue
             extents = loop_extents(self._loop_shape(node))
@@ -119,6 +140,10 @@ class _Lowering:
         return node.operands[0].shape if isinstance(form, Reduce | Scatter) else node.shape
 
     def _emit_group(self, group: list[Expr]) -> None:
+        if group[0] in self.schedule.added:
+            self._emit_added(group[0])
+            self.complete.add(group[0])
+            return
         match self.schedule.forms.get(group[0]):
             case Contract():
                 self._emit_product(group[0])
@@ -174,13 +199,44 @@ class _Lowering:
             case Scatter(index):
                 operand = node.operands[0]
                 where = identity(operand.shape)
-                self.statements.append(Fill(buffer, 0.0))
+                self._clear_around(node, index, buffer)
                 target = Access(buffer, linear(node.shape, through_index(index, where, rank), rank))
                 builder.effects.append(Store(target, builder.value(operand, where)))
             case _:
                 where = identity(node.shape)
                 target = Access(buffer, linear(node.shape, where, rank))
                 builder.effects.append(Store(target, builder.value(node, where)))
+
+    def _clear_around(self, node: Expr, index: IndexMap, buffer: int) -> None:
+        """Set to zero what an array that is put into place does not cover: rows before and after it, or everything."""
+        (operand,) = node.operands
+        whole_rows = index[1:] == tuple(Along(axis) for axis in range(1, node.ndim))
+        if operand.shape[1:] != node.shape[1:] or not whole_rows or (index[0].axis, index[0].step) != (0, 1):
+            self.statements.append(Fill(buffer, 0.0))
+            return
+        row = element_count(node.shape[1:])
+        end = index[0].offset + operand.shape[0]
+        for start, rows in ((0, index[0].offset), (end, node.shape[0] - end)):
+            extents = loop_extents((rows * row,))
+            at = Affine(start * row, (1,) * len(extents))
+            if rows != 0:
+                self.statements.append(Loop(extents, (Number(0.0),), (Store(Access(buffer, at), 0),)))
+
+    def _emit_added(self, node: Expr) -> None:
+        """Add the term that is put into place to what is there."""
+        placed = node.operands[self.schedule.added[node]]
+        form, (operand,) = self.schedule.forms[placed], placed.operands
+        assert isinstance(form, Scatter)
+        builder = self._builder(loop_extents(operand.shape))
+        where = identity(operand.shape)
+        target = Access(
+            self.memory[node], linear(node.shape, through_index(form.index, where, builder.rank), builder.rank)
+        )
+        value = builder.value(operand, where)
+        if self.schedule.forms[node] is Instruction.SUB:
+            value = builder.negated(value)
+        builder.effects.append(Accumulate(target, Instruction.ADD, value))
+        self._finish(builder, [])
 
     def _begin_reduction(self, form: Reduce, shape: Shape, buffer: int) -> None:
         self.statements.append(Fill(buffer, _IDENTITY[form.combine]))

@@ -29,6 +29,7 @@ from symgrad.core.numeric import (
 )
 from symgrad.errors import OperandError
 from symgrad.lowering.addressing import loop_extents, only_moves_ones
+from symgrad.lowering.assembly import count_users, placed_term
 from symgrad.lowering.contraction import view_base
 
 _CHEAP = 4.0  # an inlined value that costs no more is computed again rather than stored
@@ -44,6 +45,7 @@ class Role(Enum):
     INLINE = auto()  # computed element by element inside a loop
     ALIAS = auto()  # the same memory under another shape
     BARRIER = auto()  # a statement (or loop) of its own; complete only when its stage is over
+    TERM = auto()  # added to what is in place already, by the sum it belongs to
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Schedule:
     roles: dict[Expr, Role]
     stage: dict[Expr, int] = field(default_factory=dict)
     stored: set[Expr] = field(default_factory=set)
+    added: dict[Expr, int] = field(default_factory=dict)  # sums made in the memory of one operand: which is the other
 
 
 def make_schedule(outputs: Sequence[Expr]) -> Schedule:
@@ -62,8 +65,21 @@ def make_schedule(outputs: Sequence[Expr]) -> Schedule:
     order = postorder(*outputs)
     forms: dict[Expr, NumericForm] = {node: _form(node) for node in order if isinstance(node, Apply)}
     schedule = Schedule(order, forms, {node: _role(node, forms) for node in order})
+    _find_added(schedule, outputs)
     _Planner(schedule, outputs).run()
     return schedule
+
+
+def _find_added(schedule: Schedule, outputs: Sequence[Expr]) -> None:
+    """Let sums with a term that is put into place be made in the memory of the other term."""
+    users = count_users(schedule.order, outputs)
+    for node in schedule.order:
+        position = placed_term(node, schedule.forms, users)
+        if position is None or schedule.roles[node.operands[1 - position]] not in (Role.INLINE, Role.BARRIER):
+            continue
+        schedule.added[node] = position
+        schedule.roles[node] = Role.BARRIER
+        schedule.roles[node.operands[position]] = Role.TERM
 
 
 def _form(node: Apply) -> NumericForm:
@@ -110,12 +126,8 @@ class _Planner:
         self.schedule = schedule
         self.cost: dict[Expr, float] = {}  # of computing the inlined part of a node again
         self.depth: dict[Expr, int] = {}
-        self.users = dict.fromkeys(schedule.order, 0)
-        for node in schedule.order:
-            for operand in set(node.operands):
-                self.users[operand] += 1
+        self.users = count_users(schedule.order, outputs)
         for output in outputs:
-            self.users[output] += 1
             if schedule.roles[output] in (Role.INLINE, Role.CONSTANT):
                 schedule.stored.add(output)
 
@@ -142,6 +154,11 @@ class _Planner:
         if self._needs_memory(user):
             return self._stored_operand(operand, user)
         role, stage = self.schedule.roles[operand], self.schedule.stage[operand]
+        if role is Role.TERM:
+            return stage
+        if user in self.schedule.added:
+            self.schedule.stored.add(operand)
+            return stage + 1
         if role in (Role.CONSTANT, Role.INPUT, Role.ALIAS):
             return stage
         if role is Role.BARRIER:
