@@ -7,7 +7,9 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+Clock: TypeAlias = Callable[[], float]
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 _SLICE = 0.002  # seconds: short calls are repeated until a sample takes this long
@@ -34,9 +36,11 @@ class Times:
         return self.least / other.least
 
 
-def measure(calls: Mapping[str, Callable[[], Any]], rounds: int, budget: float) -> dict[str, Times]:
+def measure(
+    calls: Mapping[str, Callable[[], Any]], rounds: int, budget: float, clock: Clock = time.perf_counter
+) -> dict[str, Times]:
     """Time the functions in turn; each is given about `budget` seconds, and at least three rounds."""
-    plans = {name: _plan(call, rounds, budget) for name, call in calls.items()}
+    plans = {name: _plan(call, rounds, budget, clock) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     gc.collect()
     gc.disable()
@@ -44,26 +48,26 @@ def measure(calls: Mapping[str, Callable[[], Any]], rounds: int, budget: float) 
         for turn in range(rounds):
             for name, (repeats, stride) in plans.items():
                 if turn % stride == 0:
-                    samples[name].append(_seconds(calls[name], repeats))
+                    samples[name].append(_seconds(calls[name], repeats, clock))
     finally:
         gc.enable()
     return {name: Times(tuple(found)) for name, found in samples.items()}
 
 
-def _plan(call: Callable[[], Any], rounds: int, budget: float) -> tuple[int, int]:
+def _plan(call: Callable[[], Any], rounds: int, budget: float, clock: Clock) -> tuple[int, int]:
     """Return how often to call in a sample, and in which rounds: every one, every second, ..."""
     call()
-    once = min(_seconds(call, 1) for _ in range(2))
+    once = min(_seconds(call, 1, clock) for _ in range(2))
     repeats = max(1, round(_SLICE / max(once, 1e-9)))
     affordable = max(3, int(budget / (once * repeats)))
     return repeats, max(1, min(rounds // 3, -(-rounds // affordable)))
 
 
-def _seconds(call: Callable[[], Any], repeats: int) -> float:
-    start = time.perf_counter()
+def _seconds(call: Callable[[], Any], repeats: int, clock: Clock) -> float:
+    start = clock()
     for _ in range(repeats):
         call()
-    return (time.perf_counter() - start) / repeats
+    return (clock() - start) / repeats
 
 
 def seconds_text(seconds: float | None) -> str:
