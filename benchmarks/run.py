@@ -87,8 +87,9 @@ def run_variant(task: Task, variant: Variant, chosen: Sequence[str], options: ar
             check(call(), expected, variant.tolerance)
         except WrongResult as error:
             wrong[name] = f"after many calls: {error}"
-    ready = {name: measure_ready(task.number, variant.name, name) for name in calls} if options.ready else {}
-    measured = {name: Measured(times[name], errors[name], *ready.get(name, (None, None))) for name in calls}
+    right = [name for name in calls if name not in wrong]
+    ready = {name: measure_ready(task.number, variant.name, name) for name in right} if options.ready else {}
+    measured = {name: Measured(times[name], errors[name], *ready.get(name, (None, None))) for name in right}
     return Outcome(task, variant, measured, missing, wrong)
 
 
