@@ -147,7 +147,7 @@ class Kernel:
     def _bind(
         self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]
     ) -> tuple[list[Array], Mapping[str, int]]:
-        arrays = self._read(inputs, named)
+        arrays = self._read([] if inputs is None else [inputs], named)
         shapes = tuple([array.shape for array in arrays])
         sizes = self._sizes.get(shapes)
         if sizes is None:
@@ -156,13 +156,19 @@ class Kernel:
             require(node, arrays[place])
         return arrays, sizes
 
-    def _read(self, inputs: Mapping[str, Any] | None, named: Mapping[str, Any]) -> list[Array]:
-        if inputs is not None and not isinstance(inputs, Mapping):
-            raise OperandError(f"inputs are given as keywords or as one mapping, not as {type(inputs).__name__}")
-        given = {**inputs, **named} if inputs is not None else named
-        if given.keys() != self.inputs.keys():
-            self._check_names(given)
-        return [self._as_array(name, given[name]) for name in self.inputs]
+    def _read(self, given: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
+        """Return arrays in the order of the inputs, given in order, as keywords or as one mapping."""
+        first = given[0] if len(given) == 1 else None
+        if isinstance(first, Mapping):
+            given, named = [], {**first, **named}
+        if given and (named or len(given) != len(self.inputs)):
+            found = ", ".join(type(value).__name__ for value in given)
+            order = ", ".join(self.inputs) or "none"
+            raise OperandError(f"inputs are given in order ({order}), as keywords or as one mapping, not as {found}")
+        if not given and named.keys() != self.inputs.keys():
+            self._check_names(named)
+        values = given or [named[name] for name in self.inputs]
+        return [self._as_array(name, value) for name, value in zip(self.inputs, values, strict=True)]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         for name in given:

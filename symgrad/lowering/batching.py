@@ -7,10 +7,12 @@ vectorises across points. In any other the leading axis is one more axis of ever
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from symgrad.core.dims import Shape, Size, element_count, named
+from symgrad.lowering.addressing import row_major
 from symgrad.lowering.contraction import merge_batch
+from symgrad.lowering.hoisting import hoist, renumbered
 from symgrad.lowering.kernel_ir import (
     Access,
     Affine,
@@ -27,27 +29,39 @@ from symgrad.lowering.kernel_ir import (
     Recur,
     Statement,
     Store,
+    Strip,
     accesses,
 )
 from symgrad.lowering.liveness import share_slots
 from symgrad.lowering.looporder import arrange
-from symgrad.lowering.unrolling import unroll, unrolled_length
+from symgrad.lowering.unrolling import STRIPS, unroll, unrolled_length
 
 POINTS = named("#points")  # no name of the language can be like this
 LONGEST_UNROLLED = 20_000  # items before equal ones are merged
 LONGEST_BODY = 2_500  # items after it: what LLVM compiles in a few seconds
 
 
-def batch(program: Program, mapped: Set[int]) -> Program:
-    """Return the program that computes all outputs at `POINTS` points.
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """`main` computes all outputs at `POINTS` points. It may run on some of the points, again and again.
 
-    `mapped` are the positions of the buffers of inputs that have a leading axis of points; all points share the
-    others. Every output has the leading axis.
+    `shared`, if there is one, computes further inputs of `main`, the same for all points, from the same inputs.
+    """
+
+    main: Program
+    shared: Program | None = None
+
+
+def batch(program: Program, mapped: Set[int]) -> Batched:
+    """Return the program of many points.
+
+    The program is one without strips. `mapped` are the positions of the buffers of inputs that have a leading axis of
+    points; all points share the others. Every output has the leading axis.
 
     >>> import symgrad as sg
     >>> from symgrad.lowering import lower
     >>> x, a = sg.scalar("x"), sg.scalar("a")
-    >>> print(batch(lower([a * x], [x, a]), {0}))
+    >>> print(batch(lower([a * x], [x, a]), {0}).main)
     program (#points)
     b0: input x (#points,)
     b1: input a ()
@@ -63,8 +77,8 @@ def batch(program: Program, mapped: Set[int]) -> Program:
     if length is not None and length <= LONGEST_UNROLLED:
         straight = _straight_line(program, mapped)
         if len(straight.body) <= LONGEST_BODY:
-            return _only_loop(program, mapped, straight)
-    return _Spreading(program, mapped).program()
+            return Batched(_only_loop(program, mapped, straight))
+    return _Spreading(program, mapped).programs()
 
 
 def _straight_line(program: Program, mapped: Set[int]) -> Loop:
@@ -90,16 +104,9 @@ def _only_loop(program: Program, mapped: Set[int], loop: Loop) -> Program:
     """Return the program that is nothing but this loop, without work buffers."""
     kept = [k for k, buffer in enumerate(program.buffers) if buffer.kind is not BufferKind.WORK]
     new = {old: k for k, old in enumerate(kept)}
-
-    def moved(access: Access) -> Access:
-        return replace(access, buffer=new[access.buffer])
-
-    body = tuple(Load(moved(item.source)) if isinstance(item, Load) else item for item in loop.body)
-    effects = tuple(replace(effect, target=moved(effect.target)) for effect in loop.effects)
-    buffers = tuple(
-        _spread_buffer(program.buffers[k], program.buffers[k].kind is BufferKind.OUTPUT or k in mapped) for k in kept
-    )
-    return Program(buffers, (Loop(loop.extents, body, effects),), program.nonempty)
+    depending = {*mapped, *program.select(BufferKind.OUTPUT)}
+    buffers = tuple(_spread_buffer(program.buffers[k], k in depending) for k in kept)
+    return Program(buffers, (renumbered(loop, new.__getitem__),), program.nonempty)
 
 
 def _spread_buffer(buffer: Buffer, mapped: bool) -> Buffer:
@@ -112,27 +119,33 @@ class _Spreading:
     def __init__(self, program: Program, mapped: Set[int]) -> None:
         self._program = program
         self._mapped = _depending(program, mapped)
+        self._buffers = [_spread_buffer(b, k in self._mapped) for k, b in enumerate(program.buffers)]
 
-    def program(self) -> Program:
-        """Return the finished program."""
-        buffers = tuple(_spread_buffer(b, k in self._mapped) for k, b in enumerate(self._program.buffers))
-        statements = tuple(self._statement(statement) for statement in self._program.statements)
-        return share_slots(Program(buffers, statements, self._program.nonempty))
+    def programs(self) -> Batched:
+        """Return the finished programs."""
+        statements = tuple(spread for statement in self._program.statements for spread in self._spread(statement))
+        whole = Program(tuple(self._buffers), statements, self._program.nonempty)
+        parts = hoist(whole, self._mapped)
+        return Batched(share_slots(whole)) if parts is None else Batched(parts.main, parts.shared)
 
-    def _statement(self, statement: Statement) -> Statement:
+    def _spread(self, statement: Statement) -> list[Statement]:
         if isinstance(statement, Fill) or not self._mapped.intersection(a.buffer for a in accesses(statement)[1]):
-            return statement
+            return [statement]
         match statement:
             case Loop():
-                return self._loop(statement)
+                return [self._loop(statement)]
             case Matmul():
-                return _many_rows(self._matmul(statement))
+                return [_many_rows(self._matmul(statement))]
             case Recur(extents):
                 a, b, c = map(self._access, (statement.a, statement.b, statement.c))
-                return replace(statement, extents=(POINTS, *extents), a=a, b=b, c=c)
+                return [replace(statement, extents=(POINTS, *extents), a=a, b=b, c=c)]
+            case Call(_, (), _, _, (matrix, _)) if matrix.buffer not in self._mapped:
+                return self._many_columns(statement)
             case Call():
                 operands, result = tuple(map(self._access, statement.operands)), self._access(statement.result)
-                return replace(statement, batch=(POINTS, *statement.batch), operands=operands, result=result)
+                return [replace(statement, batch=(POINTS, *statement.batch), operands=operands, result=result)]
+            case Strip():
+                raise TypeError(STRIPS)
 
     def _loop(self, loop: Loop) -> Loop:
         body = tuple(self._item(item) for item in loop.body)
@@ -153,10 +166,38 @@ class _Spreading:
         a, b, c = (self._access(x) for x in (product.a, product.b, product.c))
         return replace(product, batch=batch, a=a, b=b, c=c)
 
+    def _many_columns(self, call: Call) -> list[Statement]:
+        """Solve with the one matrix of all points: their right-hand sides are columns of one, a copy."""
+        matrix, right = call.operands
+        shape = (call.size, POINTS, call.columns)
+        given, found = self._work(shape), self._work(shape)
+        row, point, _ = row_major(shape)
+
+        def copy(source: Access, target: Access) -> Loop:
+            return arrange(Loop((POINTS, call.size, call.columns), (Load(source),), (Store(target, 0),)))
+
+        def rows(access: Access) -> Access:
+            at = self._access(access).at
+            return replace(access, at=Affine(at.offset, (*at.strides, call.columns, 1)))
+
+        columns = Affine(0, (point, row, 1))
+        whole = Affine(0, ())
+        solve = replace(call, columns=POINTS * call.columns, operands=(matrix, Access(given, whole)))
+        return [
+            copy(rows(right), Access(given, columns)),
+            replace(solve, result=Access(found, whole)),
+            copy(Access(found, columns), rows(call.result)),
+        ]
+
+    def _work(self, shape: Shape) -> int:
+        self._buffers.append(Buffer(BufferKind.WORK, shape))
+        self._mapped.add(len(self._buffers) - 1)
+        return len(self._buffers) - 1
+
     def _access(self, access: Access) -> Access:
         count = element_count(self._program.buffers[access.buffer].shape)
         stride: Size = count if access.buffer in self._mapped else 0
-        return Access(access.buffer, Affine(access.at.offset, (stride, *access.at.strides)))
+        return replace(access, at=Affine(access.at.offset, (stride, *access.at.strides)))
 
 
 def _depending(program: Program, mapped: Set[int]) -> set[int]:
@@ -185,7 +226,7 @@ def _transposed(product: Matmul) -> Matmul:
 
     def swapped(access: Access) -> Access:
         *front, row, column = access.at.strides
-        return Access(access.buffer, Affine(access.at.offset, (*front, column, row)))
+        return replace(access, at=Affine(access.at.offset, (*front, column, row)))
 
     a, b, c = swapped(product.b), swapped(product.a), swapped(product.c)
-    return Matmul(product.batch, product.columns, product.inner, product.rows, a, b, c)
+    return replace(product, rows=product.columns, columns=product.rows, a=a, b=b, c=c)

@@ -29,8 +29,10 @@ from symgrad.lowering.kernel_ir import (
     Recur,
     SizeNumber,
     Statement,
+    Strip,
 )
 
+STRIPS = "points come before strips: lower(..., strips=False)"
 Element: TypeAlias = tuple[int, int]  # a buffer, and the position in it
 _NEUTRAL = {
     Instruction.ADD: 0.0,
@@ -45,7 +47,7 @@ def unrolled_length(program: Program) -> int | None:
 
     That is so if it has symbolic sizes, or calls routines of linear algebra.
     """
-    if program.dims or any(isinstance(statement, Call) for statement in program.statements):
+    if program.dims or any(isinstance(statement, Call | Strip) for statement in program.statements):
         return None
     return sum(_length(program, statement) for statement in program.statements)
 
@@ -60,8 +62,8 @@ def _length(program: Program, statement: Statement) -> int:
             return _number(element_count((*batch, rows, inner, columns))) * 2
         case Recur(extents, length):
             return _number(element_count((*extents, length))) * 2
-        case Call():
-            raise TypeError("a routine is never unrolled")
+        case Call() | Strip():
+            raise TypeError(STRIPS)
 
 
 def unroll(program: Program) -> tuple[list[BodyItem], dict[Element, int]]:
@@ -101,8 +103,8 @@ class _Machine:
                 self._matmul(statement)
             case Recur():
                 self._recur(statement)
-            case Call():
-                raise TypeError("a routine is never unrolled")
+            case Call() | Strip():
+                raise TypeError(STRIPS)
 
     def _loop(self, loop: Loop) -> None:
         terms: dict[tuple[Element, Instruction], list[int]] = {}
@@ -143,8 +145,9 @@ class _Machine:
                 )
                 for k in range(_number(statement.inner))
             ]
-            start = [] if terms else [self._add(Number(0.0))]
-            self.memory[_element(statement.c, (*batch, row, column))] = self._combined(Instruction.ADD, start + terms)
+            target = _element(statement.c, (*batch, row, column))
+            start = self.memory[target] if statement.accumulate else self._add(Number(0.0))
+            self.memory[target] = self._combined(Instruction.ADD, [start, *terms])
 
     def _recur(self, recur: Recur) -> None:
         for outer in _indices(recur.extents):

@@ -1,4 +1,4 @@
-"""Points divided among Numba's threads: one driver for all kernels, which calls a kernel's C function by its address."""
+"""Points divided among Numba's threads: one driver for all kernels, which calls their C functions by address."""
 
 from __future__ import annotations
 
