@@ -36,14 +36,16 @@ def hessian(formula: str, wrt: str) -> Build:
 
 
 def batch(formula: str, wrt: Sequence[str]) -> Build:
-    """Values and derivatives of a formula at many points."""
+    """Values and derivatives of a formula at many points, into arrays that are kept."""
 
     def build(data: Data) -> Call:
         kernel = sg.compile(formula, wrt=list(wrt))
-        out = kernel.batch.value_and_grad(data)
+        inputs = [data[name] for name in kernel.inputs]
+        values, derivatives = kernel.batch.value_and_grad(*inputs)
+        out = {"value": values, **derivatives}
 
         def call() -> list[object]:
-            values, derivatives = kernel.batch.value_and_grad(data, out=out)
+            values, derivatives = kernel.batch.value_and_grad(*inputs, out=out)
             return [values, *derivatives.values()]
 
         return call
