@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def show_variant(outcome: Outcome) -> None:
             seconds_text(found.warm.seconds if found.warm else None),
             f"{found.cold.memory:.1f}" if found.cold else "-",
         )
-    console = Console(highlight=False, width=None)
+    console = _console()
     console.print(table)
     for name, reason in outcome.missing.items():
         console.print(f"  {name}: no result ({reason})", style="dim", markup=False)
@@ -59,7 +60,7 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
             seconds_text(_ready(outcome, "jax")[0]),
             seconds_text(warm),
         )
-    Console(highlight=False).print(table)
+    _console().print(table)
 
 
 def _least(outcome: Outcome, name: str) -> str:
@@ -75,3 +76,8 @@ def _ready(outcome: Outcome, name: str) -> tuple[float | None, float | None]:
 
 def _ratio(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
+
+
+def _console() -> Console:
+    """A console as wide as the terminal; in a file as wide as the tables."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 150)
