@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import symgrad as sg
-from symgrad.backends.kernel import Program
-from symgrad.backends.options import Options
-from symgrad.backends.reference import bind_sizes
-from symgrad.simplify import simplify
 
 from .task import Build, Call, Data
 
@@ -39,28 +35,17 @@ def hessian(formula: str, wrt: str) -> Build:
     return build
 
 
-def pointwise(formula: str, wrt: Sequence[str]) -> Build:
-    """Values and partial derivatives of a formula of scalars at many points."""
-
-    def build(data: Data) -> Call:
-        values = sg.parse(formula, shapes=dict.fromkeys(data, ("n",)))
-        inputs = list(values.inputs.values())
-        program = Program(simplify([values, *sg.grad(sg.sum(values), list(wrt)).values()]), inputs, Options())
-        arrays, sizes = [data[node.name] for node in inputs], bind_sizes(inputs, data)
-        return lambda: program(arrays, sizes)
-
-    return build
-
-
 def batch(formula: str, wrt: Sequence[str]) -> Build:
     """Values and derivatives of a formula at many points, into arrays that are kept."""
 
     def build(data: Data) -> Call:
         kernel = sg.compile(formula, wrt=list(wrt))
-        out = kernel.batch.value_and_grad(data)
+        inputs = [data[name] for name in kernel.inputs]
+        values, derivatives = kernel.batch.value_and_grad(*inputs)
+        out = {"value": values, **derivatives}
 
         def call() -> list[object]:
-            values, derivatives = kernel.batch.value_and_grad(data, out=out)
+            values, derivatives = kernel.batch.value_and_grad(*inputs, out=out)
             return [values, *derivatives.values()]
 
         return call

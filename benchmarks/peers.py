@@ -94,7 +94,7 @@ def with_casadi(loss: Loss, wrt: Sequence[str], scalar_graph: bool = False) -> B
         import casadi
 
         kind = casadi.SX if scalar_graph else casadi.MX
-        arrays = {name: np.asfortranarray(value, dtype=float) for name, value in data.items()}
+        arrays = {name: np.asarray(value, dtype=float, order="F") for name, value in data.items()}
         symbols = {name: kind.sym(name, *(array.shape or (1, 1))) for name, array in arrays.items()}
         value = loss(casadi, **symbols)
         gradient = [casadi.gradient(value, symbols[name]) for name in wrt]

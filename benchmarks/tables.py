@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ def show_variant(outcome: Outcome) -> None:
     table = Table(title=f"{outcome.task.number} {outcome.task.name}: {outcome.variant.name}", title_justify="left")
     for column in ("", "median", "min", "to best peer", "to hand-written", "ready cold", "ready warm", "memory MiB"):
         table.add_column(column, justify="right" if column else "left")
-    for name in sorted(outcome.measured, key=lambda name: outcome.measured[name].times.median):
+    for name in sorted(outcome.measured, key=lambda name: outcome.measured[name].times.least):
         found = outcome.measured[name]
         table.add_row(
             f"[bold]{name}[/]" if name == OURS else name,
@@ -32,7 +33,7 @@ def show_variant(outcome: Outcome) -> None:
             seconds_text(found.warm.seconds if found.warm else None),
             f"{found.cold.memory:.1f}" if found.cold else "-",
         )
-    console = Console(highlight=False, width=None)
+    console = _console()
     console.print(table)
     for name, reason in outcome.missing.items():
         console.print(f"  {name}: no result ({reason})", style="dim", markup=False)
@@ -50,20 +51,20 @@ def show_summary(outcomes: Sequence[Outcome]) -> None:
         cold, warm = _ready(outcome, OURS)
         table.add_row(
             f"{outcome.task.number} {outcome.task.name}: {outcome.variant.name}",
-            _median(outcome, OURS),
-            f"{best} {_median(outcome, best)}" if best else "-",
+            _least(outcome, OURS),
+            f"{best} {_least(outcome, best)}" if best else "-",
             _ratio(outcome.ratio(OURS, best)),
-            _median(outcome, HAND_WRITTEN),
+            _least(outcome, HAND_WRITTEN),
             _ratio(outcome.ratio(OURS, HAND_WRITTEN)),
             seconds_text(cold),
             seconds_text(_ready(outcome, "jax")[0]),
             seconds_text(warm),
         )
-    Console(highlight=False).print(table)
+    _console().print(table)
 
 
-def _median(outcome: Outcome, name: str) -> str:
-    return seconds_text(outcome.measured[name].times.median) if name in outcome.measured else "-"
+def _least(outcome: Outcome, name: str) -> str:
+    return seconds_text(outcome.measured[name].times.least) if name in outcome.measured else "-"
 
 
 def _ready(outcome: Outcome, name: str) -> tuple[float | None, float | None]:
@@ -75,3 +76,8 @@ def _ready(outcome: Outcome, name: str) -> tuple[float | None, float | None]:
 
 def _ratio(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
+
+
+def _console() -> Console:
+    """A console as wide as the terminal; in a file as wide as the tables."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 150)

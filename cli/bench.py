@@ -17,7 +17,7 @@ import symgrad as sg
 from symgrad.core.dims import evaluate
 from symgrad.errors import FormulaSyntaxError, InvalidValueError, LimitError, Span, UnknownNameError
 from symgrad.syntax import signature
-from symgrad.verification.sampling import Sampler, size_names
+from symgrad.verification.sampling import Sampler, size_names, violations
 
 from .contest import Findings, Row, first_results, run_contest, write_job
 from .contestants import CONTESTANTS, OURS, WITHOUT_DERIVATIVES, Subject, installed
@@ -84,7 +84,8 @@ def command(
     Exit status: 0, 1 when results differ, 2 for bad input.
     """
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
-    values = problem.values or draw_values(problem, read_sizes(sizes, problem.formula), seed)
+    known = read_sizes(sizes, problem.formula)
+    values = check_values(problem) if problem.values else draw_values(problem, known, seed)
     subject = Subject(problem.formula, problem.wrt, {name: np.asarray(x, float) for name, x in values.items()})
     names = [name for name in installed() if name == OURS or not peers or name in peers]
     with tempfile.TemporaryDirectory(prefix="symgrad-bench-") as folder, Working("measuring"):
@@ -134,9 +135,18 @@ def draw_values(problem: Problem, sizes: Mapping[str, int], seed: int) -> Mappin
         raise InvalidValueError(error.message.replace("`at`", "--at or --data")) from None
 
 
+def check_values(problem: Problem) -> Mapping[str, Array]:
+    """Return the values that were given. SymgradError where they do not fit, or the formula is not defined there."""
+    inputs = tuple(problem.formula.inputs.values())
+    Sampler(problem.formula, inputs, np.random.default_rng(0)).draw(at=problem.values)
+    if violations(problem.formula, problem.values):
+        raise InvalidValueError("the formula is not defined at these values, or its value is not finite")
+    return problem.values
+
+
 def _show_text(subject: Subject, findings: Findings, started: Mapping[str, Ready]) -> None:
     show((signature(subject.formula), "bold"), (_sizes_text(subject), "dim"))
-    rows = sorted(findings.rows, key=lambda row: row.median)
+    rows = sorted(findings.rows, key=lambda row: row.least)
     show_table(_HEADER, [_cells(row, *started.get(row.name, (None, None))) for row in rows])
     for name in WITHOUT_DERIVATIVES:
         if any(row.name == name for row in rows):

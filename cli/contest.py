@@ -67,13 +67,15 @@ def read_job(folder: Path) -> Subject:
 
 
 def run_contest(folder: Path, names: Sequence[str], rounds: int) -> Findings:
-    """Start the process that measures times. What it says on stderr is the error if it fails."""
+    """Start the process that measures times; raise what the library refused there, RuntimeError if it fails."""
     environment = {**os.environ, **cache_folders(str(folder))}
     command = [*_command(folder), "times", str(rounds), *names]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the process that measures failed: {done.stderr.strip()[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
+    if "refused" in found:
+        raise getattr(import_module("symgrad.errors"), found["refused"])(found["message"])
     return Findings(tuple(Row(**row) for row in found["rows"]), found["missing"], found["wrong"])
 
 
@@ -110,7 +112,7 @@ def find_times(subject: Subject, names: Sequence[str], rounds: int) -> Findings:
             calls[name] = call
     times = timing.measure(calls, rounds, _SECONDS_EACH)
     peers = [name for name in calls if name not in (contestants.OURS, *contestants.WITHOUT_DERIVATIVES)]
-    best = min((times[name] for name in peers), key=_median, default=None)
+    best = min((times[name] for name in peers), key=_least, default=None)
     rows = [
         Row(name, found.median, found.least, None if best is None else found.over(best), errors[name])
         for name, found in times.items()
@@ -118,9 +120,9 @@ def find_times(subject: Subject, names: Sequence[str], rounds: int) -> Findings:
     return Findings(tuple(rows), missing, wrong)
 
 
-def _median(times: Any) -> float:
-    median: float = times.median
-    return median
+def _least(times: Any) -> float:
+    least: float = times.least
+    return least
 
 
 def _prepare(folder: Path, name: str) -> Callable[[], Any]:
@@ -134,10 +136,18 @@ def main(arguments: Sequence[str]) -> None:
     folder, task = Path(arguments[0]), arguments[1]
     if task == "first":
         name = arguments[2]
-        result: FirstResult | Findings = observe(name, lambda: _prepare(folder, name))
+        document = asdict(observe(name, lambda: _prepare(folder, name)))
     else:
-        result = find_times(read_job(folder), arguments[3:], int(arguments[2]))
-    print(json.dumps(asdict(result)))  # noqa: T201  # the other process reads it
+        document = _times_or_refusal(folder, arguments[3:], int(arguments[2]))
+    print(json.dumps(document))  # noqa: T201  # the other process reads it
+
+
+def _times_or_refusal(folder: Path, names: Sequence[str], rounds: int) -> dict[str, Any]:
+    error_class = import_module("symgrad.errors").SymgradError
+    try:
+        return asdict(find_times(read_job(folder), names, rounds))
+    except error_class as error:
+        return {"refused": type(error).__name__, "message": error.message}
 
 
 if __name__ == "__main__":

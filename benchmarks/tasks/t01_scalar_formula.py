@@ -210,7 +210,7 @@ TASK = Task(
             small=partial(points, 37),
             reference=reference,
             implementations={
-                "symgrad": ours.pointwise(FORMULA, NAMES),
+                "symgrad": ours.batch(FORMULA, NAMES),
                 "numba": numba_points,
                 "jax": jax_points,
                 "torch": torch_points,

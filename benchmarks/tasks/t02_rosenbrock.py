@@ -83,8 +83,10 @@ IMPLEMENTATIONS = {
     "heyoka": heyoka_build,
 }
 
+SMALL = partial(data, 11)
+
 TASK = Task(
     2,
     "Rosenbrock",
-    tuple(Variant(str(n), partial(data, n), partial(data, 11), reference, IMPLEMENTATIONS) for n in (100, 10_000)),
+    tuple(Variant(str(n), partial(data, n), SMALL, reference, IMPLEMENTATIONS) for n in (100, 10_000)),
 )

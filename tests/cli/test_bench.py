@@ -47,6 +47,10 @@ def test_values_can_be_given(run):
         (["sum(x)", "--size", "n=1000000000"], "x would have 1000000000 entries"),
         (["log(x - 1)*log(-x)"], "give one with --at or --data"),
         (["f(x[n], y[m]) = sum(x) + sum(y)", "--at", "x=[1]"], "no value for y"),
+        (["X @ w", "--at", "X=[[1, 2]], w=[1, 2, 3]"], "w has shape (3,)"),
+        (["logdet(S)", "--assume", "S: spd", "--at", "S=[[1, 2], [2, 1]]"], "S is assumed"),
+        (["log(x)", "--at", "x=-1"], "not defined at these values"),
+        (["zeta(s)", "--at", "s=2", "--no-ready"], "zeta"),
         (["sum(x"], "line 1, column"),
         (["sum(x)", "--peer", "abacus"], "abacus"),
     ],
@@ -111,8 +115,14 @@ def test_jax_runs_the_numpy_source(text):
 def test_slow_functions_sit_rounds_out():
     calls = {"slow": lambda: sum(range(200_000)), "quick": lambda: None}
     times = timing.measure(calls, rounds=12, budget=1e-9)
-    assert sorted(times["slow"].by_round) == [0, 4, 8]
-    assert times["quick"].over(times["slow"]) < 1
+    assert len(times["slow"].samples) == 3 and len(times["quick"].samples) == 3
+    times = timing.measure({"quick": calls["quick"]}, rounds=12, budget=10.0)
+    assert len(times["quick"].samples) == 12
+
+
+def test_ratios_are_of_the_shortest_times():
+    ours, theirs = timing.Times((3.0, 2.0, 9.0)), timing.Times((4.0, 8.0))
+    assert (ours.median, ours.least, ours.over(theirs)) == (3.0, 2.0, 0.5)
 
 
 def test_agreement():
