@@ -1,4 +1,7 @@
-"""Our side of a task: the text of its formula, compiled as a user would."""
+"""Our side of a task: the text of its formula, compiled and called as a user would who calls it often.
+
+Inputs are given in order, and results go into arrays that are kept from the first call.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from .task import Build, Call, Data
 
 
 def value_and_grad(formula: str | sg.Expr, wrt: Sequence[str]) -> Build:
-    """Value and derivatives by one kernel."""
+    """Value and derivatives of a scalar formula by one kernel."""
 
     def build(data: Data) -> Call:
         kernel = sg.compile(formula, wrt=list(wrt))
+        inputs = [data[name] for name in kernel.inputs]
+        _, derivatives = kernel.value_and_grad(*inputs)
+        out = {name: array for name, array in derivatives.items() if kernel.inputs[name].shape} or None
 
         def call() -> list[object]:
-            value, derivatives = kernel.value_and_grad(data)
+            value, derivatives = kernel.value_and_grad(*inputs, out=out)
             return [value, *derivatives.values()]
 
         return call
@@ -29,8 +35,9 @@ def hessian(formula: str, wrt: str) -> Build:
 
     def build(data: Data) -> Call:
         kernel = sg.compile(sg.hessian(formula, wrt))
-        needed = {name: data[name] for name in kernel.inputs}
-        return lambda: [kernel(needed)]
+        inputs = [data[name] for name in kernel.inputs]
+        out = kernel(*inputs)
+        return lambda: [kernel(*inputs, out=out)]
 
     return build
 
