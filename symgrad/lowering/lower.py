@@ -13,6 +13,7 @@ from symgrad.errors import OperandError
 from symgrad.lowering.addressing import constant, identity, linear, loop_extents, row_major, through_index
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
+from symgrad.lowering.factors import share_factors
 from symgrad.lowering.kernel_ir import (
     Access,
     Accumulate,
@@ -49,7 +50,8 @@ def lower(outputs: Sequence[Expr], inputs: Sequence[Input], strips: bool = True)
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(share_transposes(expand(outputs, _definition)), inputs).program(strips)
+    shared = share_factors(share_transposes(expand(outputs, _definition)))
+    return _Lowering(expand(shared, _definition), inputs).program(strips)
 
 
 def _definition(node: Apply) -> Expr | None:
