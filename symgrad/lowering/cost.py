@@ -18,7 +18,8 @@ def operation_count(program: Program, sizes: Mapping[str, int]) -> int:
 
     An instruction of a loop's body, a function such as exp and an accumulation count one for each index of the loop;
     a matrix product of m x k and k x n counts 2*m*k*n; a routine on an n x n matrix with c right-hand sides
-    n**3 + 2*n**2*c, without the cube where it is given the factors. Reading, writing and addresses are free. KeyError for a size that is missing.
+    n**3 + 2*n**2*c, without the cube where it is given the factors. Reading, writing and addresses are free. KeyError
+    for a size that is missing.
 
     >>> import symgrad as sg
     >>> f = sg.parse("A @ x + x", shapes={"A": ("n", "n"), "x": ("n",)})

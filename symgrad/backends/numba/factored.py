@@ -15,7 +15,6 @@ from numba.core import cgutils
 
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Library, Symbol, register
-from symgrad.ops.linalg.factored import WORK_ROWS
 
 I1, I8, I32 = ir.IntType(1), ir.IntType(8), ir.IntType(32)
 ZERO, ONE = ir.Constant(I64, 0), ir.Constant(I64, 1)
@@ -135,7 +134,10 @@ def _emit_factored(x: Lapack, n: ir.Value, _columns: ir.Value, a: ir.Value, pack
 
 
 def _may_be_spd(x: Lapack, n: ir.Value, a: ir.Value) -> ir.Value:
-    """Say whether the matrix is symmetric to the bit and has a positive diagonal; NaN is neither."""
+    """Say whether the matrix is symmetric to the last digit and no minor of one or two rows is against it.
+
+    A matrix with NaN is not symmetric.
+    """
     b, real = x.b, x.real
     function = ir.Function(b.module, ir.FunctionType(I1, [I64, real.as_pointer()]), f"{b.function.name}_may_be_spd")
     function.linkage = "internal"
@@ -145,9 +147,18 @@ def _may_be_spd(x: Lapack, n: ir.Value, a: ir.Value) -> ir.Value:
         row, column = inner.at(matrix, inside.mul(i, rows)), inner.at(matrix, i)
         entry = inside.load(inner.at(row, i))
         _return_false_unless(inside, inside.fcmp_ordered(">", entry, inner.number(0.0)))
+        with inside.if_then(inside.icmp_signed(">", i, ZERO)):  # a minor: few that are not spd get past the first rows
+            before = inside.sub(i, ONE)
+            beside, above = inside.load(inner.at(row, before)), inside.sub(inside.mul(before, rows), ONE)
+            least = inside.fmul(entry, inside.load(inner.at(column, above)))
+            _return_false_unless(inside, inside.fcmp_ordered("<", inside.fmul(beside, beside), least))
+        equal = cgutils.alloca_once_value(inside, TRUE)
+        inside.store(TRUE, equal)
         with inner.loop(i) as j:
             mirrored = inside.load(inner.at(column, inside.mul(j, rows)))
-            _return_false_unless(inside, inside.fcmp_ordered("==", inside.load(inner.at(row, j)), mirrored))
+            same = inside.fcmp_ordered("==", inside.load(inner.at(row, j)), mirrored)
+            inside.store(inside.and_(inside.load(equal), same), equal)
+        _return_false_unless(inside, inside.load(equal))
     inside.ret(TRUE)
     return b.call(function, [n, a])
 
@@ -178,6 +189,7 @@ def _is_cholesky(x: Lapack, n: ir.Value, packed: ir.Value) -> ir.Value:
 
 
 def _emit_inverse(x: Lapack, n: ir.Value, _columns: ir.Value, packed: ir.Value, result: ir.Value) -> None:
+    """P L U has the inverse inv(U) inv(L) P', without the room to work in that LAPACK's getri asks for."""
     b, count, size = x.b, x.b.mul(n, n), x.integer(n)
     _return_nan_if_singular(x, n, packed, result, count)
     x.copy(result, packed, count)
@@ -186,13 +198,15 @@ def _emit_inverse(x: Lapack, n: ir.Value, _columns: ir.Value, packed: ir.Value, 
         with x.loop(n) as i, x.loop(i) as j:
             b.store(b.load(x.at(result, b.mul(i, n), j)), x.at(result, b.mul(j, n), i))
         b.ret_void()
-    length = x.integer(b.mul(n, ir.Constant(I64, WORK_ROWS)))
-    x.succeeds("getri", size, result, size, _pivots(x, n, packed), x.at(result, count), length)
+    x.succeeds("trtri", x.choose(TRUE, "U", "L"), x.choose(FALSE, "U", "N"), size, result, size)
+    with x.loop(n) as i, x.loop(i) as j:
+        b.store(x.number(0.0), x.at(result, b.mul(j, n), i))
+    _divide(x, n, n, packed, result, upper=FALSE, transposed=FALSE, unit=TRUE)
+    with x.loop(n) as i:
+        _exchange_rows(x, n, n, packed, result, b.sub(b.sub(n, ONE), i))
 
 
-def _emit_solve(
-    x: Lapack, n: ir.Value, columns: ir.Value, packed: ir.Value, right: ir.Value, result: ir.Value
-) -> None:
+def _emit_solve(x: Lapack, n: ir.Value, columns: ir.Value, packed: ir.Value, right: ir.Value, result: ir.Value) -> None:
     """X' A' = B' with A' = P L U, or U' U by Cholesky."""
     x.copy(result, right, x.b.mul(n, columns))
     _return_nan_if_singular(x, n, packed, result, x.b.mul(n, columns))

@@ -1,10 +1,10 @@
 """One factorisation of a matrix, from which kernels read its inverse, solutions and determinant.
 
-`factored(A)` has n + 2 rows: the factors, a row of signs and LAPACK's pivots. A kernel decides when it runs, as MATLAB's
-backslash does: a symmetric matrix with a positive diagonal is tried by Cholesky, any other one by LU. Row n says which:
-0 in it means A = L @ L.T, with L in the lower triangle. Otherwise A = L @ U @ P.T with ones on the diagonal of U, the
-product of two triangles that share the first n rows; a sign is -1 where P exchanges two rows, else 1. Row n + 1 is for
-LAPACK alone. `lowering/factors` puts these ops in the place of those that people write.
+`factored(A)` has n + 2 rows: the factors, a row of signs and LAPACK's pivots. A kernel decides when it runs, as the
+backslash of MATLAB does: a symmetric matrix with a positive diagonal is tried by Cholesky, any other one by LU. Row n
+says which: 0 in it means A = L @ L.T, with L in the lower triangle. Otherwise A = L @ U @ P.T with ones on the diagonal
+of U, the two triangles in the first n rows; a sign is -1 where P exchanges two rows, else 1. Row n + 1 is for LAPACK
+alone. `lowering/factors` puts these ops in the place of those that people write.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from symgrad.ops.reduction import prod
 from symgrad.ops.shaping import Sizes, diagonal, swap
 
 NO_DERIVATIVE = NotDifferentiable("it is how kernels compute inv, solve and det, which have one")
-WORK_ROWS = 32  # LAPACK inverts by blocks of as many columns when it has room for them
 
 
 def part(packed: Expr, item: Item) -> Expr:
@@ -120,22 +119,15 @@ factored_solve_transposed = solution_op(
 )
 
 
-def inverse_shape(shapes: tuple[Shape, ...], _params: object) -> Shape:
-    (shape,) = shapes
-    return (*shape[:-2], shape[-1] + WORK_ROWS, shape[-1])
-
-
 def inverse_reference(node: Apply, sizes: Sizes, packed: np.ndarray) -> np.ndarray:
-    n = packed.shape[-1]
-    inverse = solution_reference(False, node, sizes, packed, np.eye(n, dtype=packed.dtype))
-    return np.concatenate([inverse, np.zeros_like(packed, shape=(*packed.shape[:-2], WORK_ROWS, n))], axis=-2)
+    return solution_reference(False, node, sizes, packed, np.eye(packed.shape[-1], dtype=packed.dtype))
 
 
 factored_inverse = OpDef(
     name="factored_inverse",
-    doc="The inverse of A from factored(A), and below it rows for LAPACK to work in.",
+    doc="The inverse of A from factored(A).",
     operand_names=("packed",),
-    shape=inverse_shape,
+    signature="...(m,n)->(n,n)",
     derivative=NO_DERIVATIVE,
     numeric=Routine("factored_inverse"),
     reference=inverse_reference,
@@ -150,7 +142,7 @@ def read_solution(node: Apply, packed: Expr, transposed: bool) -> Expr:
 
 
 def read_inverse(_node: Apply, packed: Expr, transposed: bool) -> Expr:
-    inverse = part(factored_inverse(packed), Cut(None, packed.shape[-1]))
+    inverse = factored_inverse(packed)
     return swap(inverse) if transposed else inverse
 
 
