@@ -70,12 +70,19 @@ def program_cost(program: Program, element: int = 8) -> Cost:
     return Cost(flops, traffic * element, _work_elements(program) * element, program.block)
 
 
+_SUBSTITUTIONS = (
+    *("solve_lower", "solve_upper", "cholesky_solve"),
+    *("factored_solve", "factored_solve_transposed"),
+)
+
+
 def operation_count(program: Program, sizes: Mapping[str, int]) -> int:
     """Return the number of arithmetic operations of a program when the named sizes have these values.
 
     An instruction of a loop's body, a function such as exp and an accumulation count one for each index of the loop;
     a matrix product of m x k and k x n counts 2*m*k*n; a routine on an n x n matrix with c right-hand sides
-    n**3 + 2*n**2*c. Reading, writing and addresses are free. KeyError for a size that is missing.
+    n**3 + 2*n**2*c, without the cube where it is given the factors. Reading, writing and addresses are free. KeyError
+    for a size that is missing.
 
     >>> import symgrad as sg
     >>> f = sg.parse("A @ x + x", shapes={"A": ("n", "n"), "x": ("n",)})
@@ -95,8 +102,9 @@ def _operations(statement: Statement) -> Size:
         case Matmul():
             return element_count(statement.batch) * statement.rows * statement.inner * statement.columns * 2
         case Call():
-            n = statement.size
-            return element_count(statement.batch) * (n * n * n + n * n * statement.columns * 2)
+            n, right_sides = statement.size, statement.columns if len(statement.operands) > 1 else 0
+            factoring = 0 if statement.name in _SUBSTITUTIONS else n * n * n
+            return element_count(statement.batch) * (n * n * right_sides * 2 + factoring)
         case Recur():
             return element_count(statement.extents) * statement.length * 2
         case Strip(name, body):

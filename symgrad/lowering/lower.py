@@ -24,6 +24,7 @@ from symgrad.lowering.addressing import constant, identity, linear, loop_extents
 from symgrad.lowering.assembly import scale_before_placing
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
+from symgrad.lowering.factors import share_factors
 from symgrad.lowering.kernel_ir import (
     Access,
     Accumulate,
@@ -67,7 +68,9 @@ def lower(outputs: Sequence[Expr], inputs: Sequence[Input], tuned: bool = True) 
 
 
 def _prepared(outputs: Sequence[Expr]) -> list[Expr]:
-    return scale_before_placing(share_transposes(expand(outputs, _definition)))
+    """Return the outputs in terms of ops with kernels, what can be shared computed once."""
+    factored = share_factors(share_transposes(expand(outputs, _definition)))
+    return scale_before_placing(expand(factored, _definition))
 
 
 def _definition(node: Apply) -> Expr | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -22,6 +23,7 @@ from numba.extending import intrinsic
 from symgrad.backends.numba.arguments import OBJECTS
 from symgrad.backends.numba.calling import emit_entry
 from symgrad.backends.numba.entry import ArrayArgument, NumberArgument, ResultsArgument, entry_symbol, make_entry
+from symgrad.backends.numba.factored import is_emitted, routine_function
 from symgrad.backends.numba.layout import Layout, Region
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
@@ -254,25 +256,38 @@ class _Main:
         return pointer
 
     def _routine(self, call: Call) -> None:
-        for symbol in symbols_of(call.name, self.letter):
-            register(symbol)
-            self.use(symbol)
-        pointer = types.CPointer(self.numba_real)
-        signature = types.void(types.intp, types.intp, *[pointer] * (len(call.operands) + 1))
         for size in (call.size, call.columns, *call.batch):
             self.scope.size(size)
         for access in (*call.operands, call.result):
             for size in (access.at.offset, *access.at.strides):
                 self.scope.size(size)
-        routine = make_routine(call.name, self.letter, self.numba_real)
+        run = self._emitted_routine(call) if is_emitted(call.name) else self._python_routine(call)
         with ExitStack() as loops:
             indices = [loops.enter_context(self.scope.loop(self.scope.size(extent))) for extent in call.batch]
             pointers = [self.scope.element(x.buffer, x.at, indices) for x in (*call.operands, call.result)]
-            args = [self.scope.size(call.size), self.scope.size(call.columns), *pointers]
+            run([self.scope.size(call.size), self.scope.size(call.columns), *pointers])
+
+    def _emitted_routine(self, call: Call) -> Callable[[list[ir.Value]], object]:
+        key = ("routine", call.name)
+        if key not in self.functions:
+            self.functions[key] = routine_function(self.function.module, call.name, self.key, self.real, self.use)
+        return partial(self.builder.call, self.functions[key])
+
+    def _python_routine(self, call: Call) -> Callable[[list[ir.Value]], object]:
+        for symbol in symbols_of(call.name, self.letter):
+            register(symbol)
+            self.use(symbol)
+        pointer = types.CPointer(self.numba_real)
+        signature = types.void(types.intp, types.intp, *[pointer] * (len(call.operands) + 1))
+        routine = make_routine(call.name, self.letter, self.numba_real)
+
+        def run(args: list[ir.Value]) -> None:
             compiled = self.context.compile_subroutine(self.builder, routine, signature)
             status, _ = self.context.call_internal_no_propagate(self.builder, compiled.fndesc, signature, args)
             with self.builder.if_then(status.is_error, likely=False):
                 self.builder.ret(status.code)
+
+        return run
 
 
 def _many_calls(loop: Loop) -> bool:

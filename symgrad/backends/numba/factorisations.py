@@ -1,22 +1,16 @@
-"""Routines by triangular factors: Cholesky, inverse, determinant, linear systems. See routines.py."""
+"""Cholesky's factor, and routines from triangular factors. See routines.py; for LU see factored.py."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numba import carray
-from numba.extending import register_jitable
 
 from symgrad.backends.numba.lapack import CHAR, INT, Recipe, external, types
 from symgrad.backends.numba.symbols import Library
-
-
-def _getrf(letter: str, real: Any) -> Any:
-    return external(letter, "getrf", INT, INT, types.CPointer(real), INT, INT, INT)
 
 
 def _make_cholesky(letter: str, real: Any) -> Callable[..., None]:
@@ -40,107 +34,6 @@ def _make_cholesky(letter: str, real: Any) -> Callable[..., None]:
                     factor[i, j] = 0
 
     return cholesky
-
-
-def _make_inv(letter: str, real: Any) -> Callable[..., None]:
-    getrf = _getrf(letter, real)
-    getri = external(letter, "getri", INT, types.CPointer(real), INT, INT, types.CPointer(real), INT, INT)
-
-    def inv(n, columns, a, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        source, inverse = carray(a, (n * n,)), carray(result, (n * n,))
-        for i in range(n * n):
-            inverse[i] = source[i]
-        if n == 0:
-            return
-        size, length, info = np.empty(1, np.int32), np.empty(1, np.int32), np.empty(1, np.int32)
-        pivots, work = np.empty(n, np.int32), np.empty(64 * n, inverse.dtype)
-        size[0], length[0] = n, 64 * n
-        getrf(size.ctypes, size.ctypes, inverse.ctypes, size.ctypes, pivots.ctypes, info.ctypes)
-        if info[0] == 0:
-            getri(size.ctypes, inverse.ctypes, size.ctypes, pivots.ctypes, work.ctypes, length.ctypes, info.ctypes)
-        if info[0] != 0:
-            for i in range(n * n):
-                inverse[i] = np.nan
-
-    return inv
-
-
-# --- determinants ----------------------------------------------------------------------------------------------------
-
-
-@register_jitable
-def _product(factors, pivots, n):  # type: ignore[no-untyped-def]
-    value = factors.dtype.type(1)
-    for i in range(n):
-        value *= factors[i * n + i] if pivots[i] == i + 1 else -factors[i * n + i]
-    return value
-
-
-@register_jitable
-def _sign(factors, pivots, n):  # type: ignore[no-untyped-def]
-    value = factors.dtype.type(1)
-    for i in range(n):
-        value *= np.sign(factors[i * n + i] if pivots[i] == i + 1 else -factors[i * n + i])
-    return value
-
-
-@register_jitable
-def _logarithm(factors, pivots, n):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    value = factors.dtype.type(0)
-    for i in range(n):
-        value += math.log(abs(factors[i * n + i]))
-    return value
-
-
-def _make_determinant(finish: Any, letter: str, real: Any) -> Callable[..., None]:
-    """`finish` reads the factors of an LU factorisation."""
-    getrf = _getrf(letter, real)
-
-    def determinant(n, columns, a, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        source, value = carray(a, (n * n,)), carray(result, (1,))
-        factors, pivots = np.empty(n * n, source.dtype), np.empty(n, np.int32)
-        size, info = np.empty(1, np.int32), np.empty(1, np.int32)
-        size[0] = n
-        for i in range(n * n):
-            factors[i] = source[i]
-        if n > 0:
-            getrf(size.ctypes, size.ctypes, factors.ctypes, size.ctypes, pivots.ctypes, info.ctypes)
-        value[0] = finish(factors, pivots, n)
-
-    return determinant
-
-
-# --- linear systems --------------------------------------------------------------------------------------------------
-
-
-def _make_solve(letter: str, real: Any) -> Callable[..., None]:
-    getrf, pointer = _getrf(letter, real), types.CPointer(real)
-    getrs = external(letter, "getrs", CHAR, INT, INT, pointer, INT, INT, pointer, INT, INT)
-
-    def solve(n, columns, a, b, result):  # type: ignore[no-untyped-def]
-        source, right, solution = carray(a, (n * n,)), carray(b, (n * columns,)), carray(result, (n * columns,))
-        if n == 0 or columns == 0:
-            return
-        factors, by_columns = np.empty(n * n, source.dtype), np.empty(n * columns, source.dtype)
-        pivots, size, count = np.empty(n, np.int32), np.empty(1, np.int32), np.empty(1, np.int32)
-        info, transposed = np.empty(1, np.int32), np.empty(1, np.uint8)
-        size[0], count[0], transposed[0] = n, columns, 84  # "T"
-        for i in range(n * n):
-            factors[i] = source[i]
-        for i in range(n):
-            for j in range(columns):
-                by_columns[j * n + i] = right[i * columns + j]
-        getrf(size.ctypes, size.ctypes, factors.ctypes, size.ctypes, pivots.ctypes, info.ctypes)
-        if info[0] == 0:
-            getrs(
-                transposed.ctypes, size.ctypes, count.ctypes, factors.ctypes, size.ctypes, pivots.ctypes,
-                by_columns.ctypes, size.ctypes, info.ctypes,
-            )  # fmt: skip
-        for i in range(n):
-            for j in range(columns):
-                solution[i * columns + j] = by_columns[j * n + i] if info[0] == 0 else np.nan
-
-    return solve
 
 
 def _trsm(letter: str, real: Any) -> Any:
@@ -207,11 +100,6 @@ FACTORISATIONS = {
     "cholesky": Recipe(_make_cholesky, ("potrf",)),
     "cholesky_inverse": Recipe(_make_cholesky_inverse, ("potri",)),
     "cholesky_solve": Recipe(partial(_make_triangular, _UPPER, (_AS_IT_IS, _TRANSPOSED)), blas=("trsm",)),
-    "det": Recipe(partial(_make_determinant, _product), ("getrf",)),
-    "inv": Recipe(_make_inv, ("getrf", "getri")),
-    "logdet": Recipe(partial(_make_determinant, _logarithm), ("getrf",)),
-    "sign_det": Recipe(partial(_make_determinant, _sign), ("getrf",)),
-    "solve": Recipe(_make_solve, ("getrf", "getrs")),
     "solve_lower": Recipe(partial(_make_triangular, _UPPER, (_AS_IT_IS,)), blas=("trsm",)),
     "solve_upper": Recipe(partial(_make_triangular, _LOWER, (_AS_IT_IS,)), blas=("trsm",)),
 }

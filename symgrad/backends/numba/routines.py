@@ -1,9 +1,8 @@
 """Dense linear algebra on one matrix: small Python functions around LAPACK that Numba compiles into a kernel.
 
 Plain loops throughout: Numba takes seconds to compile whole-array assignments.
-Row-major memory is the transpose to LAPACK, which reads columns: factorisations are of A', so determinants and
-inverses come out right as they are, and solve asks for the transposed system. A singular matrix gives NaN (inverse,
-solution), 0 (determinant and its sign) or -inf (its logarithm); nothing raises.
+Row-major memory is the transpose to LAPACK, which reads columns. What cannot be computed is NaN; nothing raises. The
+inverses, solutions and determinants of general matrices are in factored.py.
 """
 
 from __future__ import annotations
