@@ -1,0 +1,122 @@
+"""Arrays whose elements, or the places they come from, follow no pattern: what a rolled formula is made of.
+
+Only `lowering/rolling` builds these ops, inside of kernels, so they are not in the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symgrad.core.dims import Shape
+from symgrad.core.expr import Apply, Expr, Flat, OpDef, Transposed
+from symgrad.core.indexing import Cut
+from symgrad.core.numeric import AddAt, ArrayKernel, Constants, Table, Take
+from symgrad.core.properties import NONE, Properties, Property
+from symgrad.ops.infer import SAME_ENTRIES
+from symgrad.ops.shaping import Sizes, concrete
+
+
+@dataclass(frozen=True, slots=True)
+class Tabulated:
+    """A table and the shape of the result."""
+
+    table: Table
+    shape: Shape
+
+
+def tabulated_shape(_shapes: tuple[Shape, ...], params: Tabulated) -> Shape:
+    return params.shape
+
+
+def constants_properties(_operands: tuple[Expr, ...], params: Tabulated) -> Properties:
+    values = params.table.values()
+    found = {Property.POSITIVE} if min(values) > 0 else {Property.NONNEGATIVE} if min(values) >= 0 else NONE
+    return found | {Property.NONZERO} if all(values) else frozenset(found)
+
+
+def constants_numeric(node: Apply) -> ArrayKernel:
+    return Constants(node.parameters(Tabulated).table)
+
+
+def constants_reference(node: Apply, _sizes: Sizes) -> np.ndarray:
+    return np.array(node.parameters(Tabulated).table.values())
+
+
+constants = OpDef(
+    name="constants",
+    doc="A vector of given numbers.",
+    operand_names=(),
+    shape=tabulated_shape,
+    properties=constants_properties,
+    derivative=Flat(),
+    numeric=constants_numeric,
+    reference=constants_reference,
+)
+
+
+def take_cotangent(node: Apply, cotangent: Expr) -> Expr:
+    (x,) = node.operands
+    return add_at.make((cotangent,), Tabulated(node.parameters(Tabulated).table, x.shape))
+
+
+def take_numeric(node: Apply) -> ArrayKernel:
+    return Take(node.parameters(Tabulated).table)
+
+
+def take_reference(node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1)[np.array(node.parameters(Tabulated).table.values())]
+
+
+take = OpDef(
+    name="take",
+    doc="Elements of a vector at given positions.",
+    operand_names=("x",),
+    shape=tabulated_shape,
+    properties=SAME_ENTRIES,
+    derivative=Transposed(take_cotangent),
+    numeric=take_numeric,
+    reference=take_reference,
+)
+
+
+def add_at_cotangent(node: Apply, cotangent: Expr) -> Expr:
+    (x,) = node.operands
+    return take.make((cotangent,), Tabulated(node.parameters(Tabulated).table, x.shape))
+
+
+def add_at_numeric(node: Apply) -> ArrayKernel:
+    return AddAt(node.parameters(Tabulated).table)
+
+
+def add_at_reference(node: Apply, sizes: Sizes, x: np.ndarray) -> np.ndarray:
+    result = np.zeros(concrete(node.shape, sizes), x.dtype)
+    np.add.at(result.reshape(-1), np.array(node.parameters(Tabulated).table.values()), x)
+    return result
+
+
+add_at = OpDef(
+    name="add_at",
+    doc="Zeros, to which the entries of a vector are added at given positions.",
+    operand_names=("x",),
+    shape=tabulated_shape,
+    derivative=Transposed(add_at_cotangent),
+    numeric=add_at_numeric,
+    reference=add_at_reference,
+)
+
+
+def constant_vector(values: Sequence[float]) -> Expr:
+    """Return the vector of these numbers."""
+    return constants.make((), Tabulated(Table.of("d", values), (len(values),)))
+
+
+def elements(x: Expr, positions: Sequence[int]) -> Expr:
+    """Return the vector of x[p] for each position p, for a vector x: a slice where the steps are equal."""
+    count, first = len(positions), positions[0]
+    step = positions[1] - first if count > 1 else 1
+    if step > 0 and all(p == first + k * step for k, p in enumerate(positions)):
+        return x[Cut(first, positions[-1] + 1, step)]
+    return take.make((x,), Tabulated(Table.of("i", positions), (count,)))
