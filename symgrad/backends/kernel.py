@@ -17,6 +17,7 @@ from symgrad.core.expr import Expr, Input
 from symgrad.diff.jacobian import jacobian
 from symgrad.errors import InvalidValueError, OperandError, ShapeError, UnknownNameError
 from symgrad.lowering import lower
+from symgrad.lowering.rolling import roll
 from symgrad.simplify import simplify
 
 DType: TypeAlias = Literal["float64", "float32"]
@@ -73,7 +74,7 @@ class Kernel:
         self.wrt = tuple(wrt)
         self.dtype = dtype
         nodes = tuple(self.inputs.values())
-        (self._stable,) = simplify([output])
+        (self._stable,) = simplify([roll(output)])
         self._nodes = nodes
         self._value = Program([self._stable], nodes, dtype)
         self._derivative: Program | None = None

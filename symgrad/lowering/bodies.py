@@ -16,6 +16,8 @@ from symgrad.core.numeric import (
     Reshape,
     SizeValue,
     Special,
+    Table,
+    Take,
 )
 from symgrad.lowering.addressing import (
     Where,
@@ -42,15 +44,25 @@ Place = tuple[Expr, Where]
 
 
 class BodyBuilder:
-    """Collects the items and effects of one loop over `extents`; `memory` gives the buffer of a node, if complete."""
+    """Collects the items and effects of one loop over `extents`.
 
-    def __init__(self, extents: Shape, schedule: Schedule, memory: Callable[[Expr], int | None]) -> None:
+    `memory` gives the buffer of a node, if complete, and `table` that of a table.
+    """
+
+    def __init__(
+        self,
+        extents: Shape,
+        schedule: Schedule,
+        memory: Callable[[Expr], int | None],
+        table: Callable[[Table], int],
+    ) -> None:
         self.extents = extents
         self.rank = len(extents)
         self.items: list[BodyItem] = []
         self.effects: list[Effect] = []
         self._schedule = schedule
         self._memory = memory
+        self._table = table
         self._places: dict[Place, int] = {}
         self._positions: dict[BodyItem | str, int] = {}
 
@@ -86,6 +98,8 @@ class BodyBuilder:
                 return [(operands[0], through_index(index, where, self.rank))]
             case Reshape():
                 return [(operands[0], through_ones(operands[0].shape, node.shape, where, self.rank))]
+            case Take():
+                return []
             case BandMask():
                 return [(operands[0], where)]
             case IntegerPower():  # the exponent, another operand, is in the code
@@ -109,6 +123,11 @@ class BodyBuilder:
                 return self._add(Number(float(value)))
             case SizeValue(size):
                 return self._add(SizeNumber(size))
+            case Take(table):
+                source = self._memory(node.operands[0])
+                assert source is not None, "elements are taken from memory"
+                at = linear(node.shape, where, self.rank)
+                return self._add(Load(Access(source, at, self._table(table))))
             case BandMask(upper):
                 return self._banded(where, upper, operands[0])
             case form:

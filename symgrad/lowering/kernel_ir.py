@@ -1,7 +1,8 @@
 """Kernel IR: buffers, and statements that fill them. One program serves every shape: sizes stay symbolic.
 
 All buffers are row-major and contiguous. An address is an affine function of the loop's indices, so transposes,
-slices and broadcasts are only strides. `str(program)` is complete: equal texts are equal programs.
+slices and broadcasts are only strides; elements that follow no such pattern are reached through a table, which is part
+of the program. `str(program)` is complete, of tables it has a hash: equal texts are equal programs.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from itertools import chain
 from typing import TypeAlias
 
 from symgrad.core.dims import Dim, Shape, Size, shape_text
-from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
+from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special, Table
 
 
 class BufferKind(Enum):
@@ -22,6 +24,7 @@ class BufferKind(Enum):
     INPUT = "input"
     OUTPUT = "output"
     WORK = "work"
+    TABLE = "table"  # constants, part of the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Buffer:
     shape: Shape
     name: str = ""
     slot: int = 0
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,14 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An element of a buffer."""
+    """An element of a buffer: the one at `at`, or at the position that the table `through` holds there."""
 
     buffer: int
     at: Affine
+    through: int | None = None
 
     def __str__(self) -> str:
-        return f"b{self.buffer}[{self.at}]"
+        return f"b{self.buffer}[{self.at if self.through is None else f'b{self.through}[{self.at}]'}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +259,18 @@ class Program:
     def __str__(self) -> str:
         lines = [f"program ({', '.join(self.dims)})"]
         for k, buffer in enumerate(self.buffers):
-            label = f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
+            label = _label(buffer)
             lines.append(f"b{k}: {buffer.kind.value}{label} {shape_text(buffer.shape)}")
         lines.extend(f"nonempty {size}" for size in self.nonempty)
         for statement in self.statements:
             lines.extend(statement.lines())
         return "\n".join(lines) + "\n"
+
+
+def _label(buffer: Buffer) -> str:
+    if buffer.table is not None:
+        return f" {buffer.table.typecode} {sha256(buffer.table.data).hexdigest()}"
+    return f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
 
 
 def code_text(code: Scalar) -> str:
@@ -293,7 +304,8 @@ def buffers_touched(statement: Statement) -> set[int]:
     if isinstance(statement, Fill):
         return {statement.buffer}
     read, written = accesses(statement)
-    return {access.buffer for access in chain(read, written)}
+    everything = [*read, *written]
+    return {x.buffer for x in everything} | {x.through for x in everything if x.through is not None}
 
 
 def _factor(size: Size) -> str:

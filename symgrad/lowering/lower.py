@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
-from symgrad.core.numeric import Concatenate, Contract, Instruction, Recurrence, Reduce, Routine, Scatter
+from symgrad.core.numeric import (
+    AddAt,
+    Concatenate,
+    Constants,
+    Contract,
+    Instruction,
+    Recurrence,
+    Reduce,
+    Routine,
+    Scatter,
+    Table,
+)
 from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
@@ -63,12 +74,16 @@ class _Lowering:
         self.nonempty: dict[Size, None] = {}
         self.memory: dict[Expr, int] = {}
         self.complete: set[Expr] = set()
+        self.tables: dict[Table, int] = {}
         for given in inputs:
             self.memory[given] = self._buffer(BufferKind.INPUT, given.shape, given.name)
             self.complete.add(given)
         for node in self.schedule.order:
             if isinstance(node, Input) and node not in self.memory:
                 raise OperandError(f"the input {node.name} is used but not among the inputs of the kernel")
+            if isinstance(form := self.schedule.forms.get(node), Constants):
+                self.memory[node] = self._table(form.table)
+                self.complete.add(node)
 
     def program(self) -> Program:
         """Return the finished program."""
@@ -85,6 +100,12 @@ class _Lowering:
     def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
         self.buffers.append(Buffer(kind, shape, name))
         return len(self.buffers) - 1
+
+    def _table(self, table: Table) -> int:
+        if table not in self.tables:
+            self.buffers.append(Buffer(BufferKind.TABLE, (len(table.values()),), table=table))
+            self.tables[table] = len(self.buffers) - 1
+        return self.tables[table]
 
     def _place_outputs(self) -> list[tuple[Expr, int]]:
         """Give each output its buffer; return those that have to be copied from other memory at the end."""
@@ -108,12 +129,13 @@ class _Lowering:
                 groups[stage, 1, 0, position] = [node]
                 continue
             extents = loop_extents(self._loop_shape(node))
-            groups.setdefault((stage, 0, len(extents), extents), []).append(node)
+            through_table = isinstance(form, AddAt)  # such a loop is not vectorised: nothing else belongs into it
+            groups.setdefault((stage, 0, len(extents), extents, through_table), []).append(node)
         return [groups[key] for key in sorted(groups, key=lambda key: key[:3])]
 
     def _loop_shape(self, node: Expr) -> Shape:
         form = self.schedule.forms.get(node)
-        return node.operands[0].shape if isinstance(form, Reduce | Scatter) else node.shape
+        return node.operands[0].shape if isinstance(form, Reduce | Scatter | AddAt) else node.shape
 
     def _emit_group(self, group: list[Expr]) -> None:
         match self.schedule.forms.get(group[0]):
@@ -142,7 +164,7 @@ class _Lowering:
         self._finish(builder, pending)
 
     def _builder(self, extents: Shape) -> BodyBuilder:
-        return BodyBuilder(extents, self.schedule, self._complete_memory)
+        return BodyBuilder(extents, self.schedule, self._complete_memory, self._table)
 
     def _finish(self, builder: BodyBuilder, nodes: list[Expr]) -> None:
         if builder.effects and builder.extents:
@@ -174,6 +196,12 @@ class _Lowering:
                 self.statements.append(Fill(buffer, 0.0))
                 target = Access(buffer, linear(node.shape, through_index(index, where, rank), rank))
                 builder.effects.append(Store(target, builder.value(operand, where)))
+            case AddAt(table):
+                operand = node.operands[0]
+                where = identity(operand.shape)
+                self.statements.append(Fill(buffer, 0.0))
+                target = Access(buffer, linear(operand.shape, where, rank), self._table(table))
+                builder.effects.append(Accumulate(target, Instruction.ADD, builder.value(operand, where)))
             case _:
                 where = identity(node.shape)
                 target = Access(buffer, linear(node.shape, where, rank))

@@ -21,6 +21,7 @@ from symgrad.lowering.kernel_ir import (
     Program,
     Recur,
     Statement,
+    Store,
     accesses,
 )
 
@@ -38,7 +39,7 @@ def check(program: Program) -> None:
     Buffers are written before they are read, inputs never written, outputs all written; values of a body are used
     after their definition; addresses have one stride for each index; work buffers alive at once have their own slot.
     """
-    defined = set(program.select(BufferKind.INPUT))
+    defined = {*program.select(BufferKind.INPUT), *program.select(BufferKind.TABLE)}
     for statement in program.statements:
         _check_statement(program, statement, defined)
     missing = set(program.select(BufferKind.OUTPUT)) - defined
@@ -56,9 +57,12 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
     read, written = accesses(statement)
     targets = {statement.buffer} if isinstance(statement, Fill) else {access.buffer for access in written}
     for buffer in targets:
-        _require(program.buffers[buffer].kind is not BufferKind.INPUT, f"{where}: writes the input b{buffer}")
+        kind = program.buffers[buffer].kind
+        _require(kind not in (BufferKind.INPUT, BufferKind.TABLE), f"{where}: writes the {kind.value} b{buffer}")
     for access in read:
         _require(access.buffer in defined, f"{where}: reads b{access.buffer} before it is written")
+    for access in (*read, *written):
+        _check_table(program, access, statement, where)
     match statement:
         case Loop():
             _check_loop(statement, where, defined)
@@ -73,6 +77,19 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
         case Fill():
             pass
     defined |= targets
+
+
+def _check_table(program: Program, access: Access, statement: Statement, where: str) -> None:
+    """Positions are read from a table of them, by loops only, and lie in the buffer where its size is a number."""
+    if access.through is None:
+        return
+    table, size = program.buffers[access.through].table, element_count(program.buffers[access.buffer].shape)
+    _require(isinstance(statement, Loop), f"{where}: goes through a table, which only loops can")
+    _require(table is not None and table.typecode == "i", f"{where}: b{access.through} is no table of positions")
+    assert table is not None
+    positions = table.values()
+    _require(min(positions) >= 0, f"{where}: b{access.through} holds negative positions")
+    _require(not isinstance(size, int) or max(positions) < size, f"{where}: leaves b{access.buffer}")
 
 
 def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
@@ -90,6 +107,8 @@ def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
                 pass
     for effect in loop.effects:
         _check_affine(effect.target.at, rank, where)
+        gathered = isinstance(effect, Store) and effect.target.through is not None
+        _require(not gathered, f"{where}: stores through a table, where two indices may meet")
         _require(0 <= effect.value < len(loop.body), f"{where}: an effect uses no value of the body")
         if isinstance(effect, Accumulate):
             _require(effect.combine in _REDUCTIONS, f"{where}: {effect.combine.value} is no reduction")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit
 from numba.core import types as numba_types
@@ -23,7 +24,7 @@ from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
-from symgrad.lowering.kernel_ir import Call, Compute, Fill, Loop, Matmul, Program, Recur
+from symgrad.lowering.kernel_ir import Buffer, BufferKind, Call, Compute, Fill, Loop, Matmul, Program, Recur
 
 Base = tuple[Region, int]
 types: Any = numba_types  # not typed for mypy
@@ -79,6 +80,7 @@ class _Main:
     ) -> None:
         self.context, self.builder, self.use = context, builder, use
         self.program, self.layout, self.name = program, layout, name
+        self.dtype = dtype
         self.numba_real, self.real, self.letter = _REALS[dtype]
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
@@ -97,6 +99,8 @@ class _Main:
             for k, dim in enumerate(self.program.dims)
         }
         self._place_work(work)
+        for member, buffer in enumerate(self.program.select(BufferKind.TABLE)):
+            self.bases[Region.TABLES, member] = self._table(self.program.buffers[buffer], f"{self.name}_table_{member}")
         for position, statement in enumerate(self.program.statements):
             match statement:
                 case Call():
@@ -118,6 +122,17 @@ class _Main:
             self.bases[Region.SLOTS, member] = self.builder.gep(work, [offset])
             padded = self.builder.add(self.scope.size(size), ir.Constant(I64, line - 1))
             offset = self.builder.add(offset, self.builder.and_(padded, ir.Constant(I64, -line)))
+
+    def _table(self, buffer: Buffer, name: str) -> ir.Value:
+        """Return the pointer to a constant array; as a string, which LLVM reads much faster than numbers."""
+        assert buffer.table is not None
+        values = np.array(buffer.table.values(), np.int32 if buffer.table.typecode == "i" else self.dtype)
+        content = bytearray(values.tobytes())
+        kind = ir.ArrayType(ir.IntType(8), len(content))
+        place = ir.GlobalVariable(self.builder.module, kind, name)
+        place.linkage, place.global_constant, place.align = "internal", True, 64
+        place.initializer = ir.Constant(kind, content)
+        return self.builder.bitcast(place, self.real.as_pointer())
 
     def _pointer(self, buffer: int) -> ir.Value:
         place = self.layout.places[buffer]
