@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symgrad.core.dims import Shape
 from symgrad.core.expr import Expr, Literal
@@ -14,6 +15,7 @@ from symgrad.core.numeric import (
     IntegerPower,
     Libm,
     Reshape,
+    Scalar,
     SizeValue,
     Special,
     Table,
@@ -84,8 +86,16 @@ class BodyBuilder:
         return self._places[node, where]
 
     def loop(self) -> Loop:
-        """Return the finished loop."""
-        return Loop(self.extents, tuple(self.items), tuple(self.effects))
+        """Return the finished loop, without values that nothing uses."""
+        used = {effect.value for effect in self.effects}
+        for position in range(len(self.items) - 1, -1, -1):
+            item = self.items[position]
+            if position in used and isinstance(item, Compute):
+                used.update(item.operands)
+        new = {position: number for number, position in enumerate(sorted(used))}
+        items = [self.items[position] for position in new]
+        body = [replace(x, operands=tuple(new[k] for k in x.operands)) if isinstance(x, Compute) else x for x in items]
+        return Loop(self.extents, tuple(body), tuple(replace(e, value=new[e.value]) for e in self.effects))
 
     def _operands(self, place: Place) -> list[Place]:
         node, where = place
@@ -116,7 +126,7 @@ class BodyBuilder:
             return self._add(Load(Access(buffer, linear(node.shape, where, self.rank))))
         match self._schedule.forms[node]:
             case Instruction() | Libm() | Special() | IntegerPower() as code:
-                return self._add(Compute(code, operands))
+                return self._compute(code, operands)
             case Gather() | Reshape():
                 return operands[0]
             case Fill(value):
@@ -132,6 +142,21 @@ class BodyBuilder:
                 return self._banded(where, upper, operands[0])
             case form:
                 raise TypeError(f"{form} cannot be part of a loop's body")
+
+    def _compute(self, code: Scalar, operands: tuple[int, ...]) -> int:
+        """Signs of factors move outwards, which is exact: products that differ by a sign are computed once."""
+        if code in (Instruction.MUL, Instruction.DIV):
+            negated = [isinstance(item := self.items[k], Compute) and item.code is Instruction.NEG for k in operands]
+            if any(negated):
+                bare = tuple(self._operand(k) if sign else k for k, sign in zip(operands, negated, strict=True))
+                product = self._add(Compute(code, bare))
+                return product if all(negated) else self._add(Compute(Instruction.NEG, (product,)))
+        return self._add(Compute(code, operands))
+
+    def _operand(self, position: int) -> int:
+        item = self.items[position]
+        assert isinstance(item, Compute)
+        return item.operands[0]
 
     def _banded(self, where: Where, upper: int, value: int) -> int:
         row, column = where[-2:]

@@ -91,7 +91,7 @@ class _Classes:
         self.sums = sums
         self.of: dict[Expr, int] = {}
         self.height: list[int] = []  # of each class
-        self.keys: list[object] = []
+        self.element: dict[Expr, tuple[Input, int]] = {}  # where single elements of inputs stand
         self._numbers: dict[object, int] = {}
         inside = _inside(order, sums)
         for node in order:
@@ -113,7 +113,6 @@ class _Classes:
     def _number(self, key: object, below: Sequence[Expr]) -> int:
         if key not in self._numbers:
             self._numbers[key] = len(self.height)
-            self.keys.append(key)
             self.height.append(1 + max((self.height[self.of[x]] for x in below), default=-1))
         return self._numbers[key]
 
@@ -126,8 +125,9 @@ class _Classes:
             if isinstance(node, Literal):
                 return _LITERAL, ()
             return (_INPUT if not node.shape else ("itself", node)), ()
-        source = element_of(node)
+        source = _element(node)
         if source is not None:
+            self.element[node] = source
             return ("element", source[0]), ()
         if not node.op.elementwise or node.shape:
             return ("itself", node), node.operands
@@ -148,7 +148,7 @@ def _inside(order: Sequence[Expr], sums: dict[Expr, list[Term]]) -> set[Expr]:
     return set(order) - reached
 
 
-def element_of(node: Expr) -> tuple[Input, int] | None:
+def _element(node: Expr) -> tuple[Input, int] | None:
     """Return (x, p) when `node` is one element of an input x, p its position in row-major order as a number."""
     if not isinstance(node, Apply) or node.op is not index or node.shape or not isinstance(node.operands[0], Input):
         return None
@@ -268,7 +268,7 @@ class _Builder:
 
     def _write_plain(self, node: Expr) -> Expr:
         if node not in self._classes.sums:
-            return node if element_of(node) is not None else rebuild(node, self._new)
+            return node if node in self._classes.element else rebuild(node, self._new)
         parts: list[Term] = []
         for (sign, _), terms in self._classes.groups(node).items():
             if terms[0] in self._plan.plain:
@@ -305,8 +305,8 @@ class _Builder:
         if isinstance(first, Input):
             assert self._packed is not None
             return elements(self._packed, [self._inputs[node] for node in lanes])
-        if element_of(first) is not None:
-            return _input_elements(lanes)
+        if first in self._classes.element:
+            return _input_elements([self._classes.element[node] for node in lanes])
         homes = [self._plan.home[node] for node in lanes]
         return elements(self._vectors[homes[0][0]], [place for _, place in homes])
 
@@ -316,8 +316,7 @@ def _numbers(lanes: Lanes) -> Expr:
     return constant_vector(values)
 
 
-def _input_elements(lanes: Lanes) -> Expr:
-    found = [source for source in map(element_of, lanes) if source is not None]
+def _input_elements(found: Sequence[tuple[Input, int]]) -> Expr:
     x = found[0][0]
     flat = x if x.ndim == 1 else reshape(x, (element_count(x.shape),))
     return elements(flat, [position for _, position in found])
