@@ -12,7 +12,9 @@ from symgrad.diff.pullback import pull_back
 from symgrad.diff.tangent import project
 from symgrad.simplify import simplify
 
-_FREE = Gather | Reshape | Fill | SizeValue | Constants | Take  # numeric forms that cost the backward kernel nothing to do again
+_FREE = (
+    Gather | Reshape | Fill | SizeValue | Constants | Take
+)  # numeric forms that cost the backward kernel nothing to do again
 
 
 @dataclass(frozen=True, slots=True)

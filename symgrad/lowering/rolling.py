@@ -31,17 +31,25 @@ FEWEST = 16  # terms of one class in a sum that is rolled
 
 Lanes = tuple[Expr, ...]  # nodes of one class that are wanted as one vector, in this order
 Term = tuple[int, Expr]  # +1 or -1, and what is added
+Group = tuple[int, int]  # the sign and the class of terms
 _CHAINED: frozenset[OpDef] = frozenset({add, sub, neg})
 _LITERAL, _INPUT = ("literal",), ("input",)
 
 
-def roll(output: Expr) -> Expr:
+def roll(output: Expr, smallest: int = SMALLEST) -> Expr:
     """Return an equal expression in which long sums of like terms are sums over arrays; `output` if it has none.
 
-    Only scalar formulas are looked at. The terms of a rolled sum are added in any order, like those of `sum`.
+    Only scalar formulas of at least `smallest` nodes are looked at. The terms of a rolled sum are added in any order,
+    like those of `sum`.
+
+    >>> import symgrad as sg
+    >>> x = sg.vector("x", 20)
+    >>> f = sg.parse(" + ".join(f"exp({k}*x[{k}])" for k in range(1, 20)), shapes={"x": (20,)})
+    >>> [len(postorder(f)), len(postorder(roll(f, smallest=1)))]
+    [76, 6]
     """
     order = postorder(output) if not output.shape else []
-    if len(order) < SMALLEST:
+    if len(order) < smallest:
         return output
     sums = _long_sums(order)
     if not sums:
@@ -99,9 +107,9 @@ class _Classes:
                 key, below = self._key(node)
                 self.of[node] = self._number(key, below)
 
-    def groups(self, node: Expr) -> dict[tuple[int, int], list[Expr]]:
+    def groups(self, node: Expr) -> dict[Group, list[Expr]]:
         """Return the terms of a long sum by sign and class."""
-        found: dict[tuple[int, int], list[Expr]] = {}
+        found: dict[Group, list[Expr]] = {}
         for sign, term in self.sums[node]:
             found.setdefault((sign, self.of[term]), []).append(term)
         return found
@@ -167,7 +175,7 @@ class _Plan:
         self.plain: set[Expr] = set()
         self.arrays: list[Lanes] = []
         self.home: dict[Expr, tuple[int, int]] = {}  # the array of a node, and its place there
-        self.rolled = False
+        self.rolled: set[tuple[Expr, Group]] = set()  # groups of terms of plain sums that are vectors
         self._wanted: defaultdict[int, list[Lanes]] = defaultdict(list)  # by class
         self._plain_at: defaultdict[int, list[Expr]] = defaultdict(list)  # by height
         self._classes_at: defaultdict[int, list[int]] = defaultdict(list)
@@ -198,9 +206,9 @@ class _Plan:
             for operand in node.operands:
                 self._want_plain(operand)
             return
-        for terms in self.classes.groups(node).values():
+        for which, terms in self.classes.groups(node).items():
             if len(terms) >= FEWEST and isinstance(terms[0], Apply):
-                self.rolled = True
+                self.rolled.add((node, which))
                 self._want(tuple(terms))
             else:
                 for term in terms:
@@ -270,11 +278,11 @@ class _Builder:
         if node not in self._classes.sums:
             return node if node in self._classes.element else rebuild(node, self._new)
         parts: list[Term] = []
-        for (sign, _), terms in self._classes.groups(node).items():
-            if terms[0] in self._plan.plain:
-                parts.extend((sign, self._new[term]) for term in terms)
+        for which, terms in self._classes.groups(node).items():
+            if (node, which) in self._plan.rolled:
+                parts.append((which[0], self._summed(tuple(terms), None)))
             else:
-                parts.append((sign, total(self._read(tuple(terms)))))
+                parts.extend((which[0], self._new[term]) for term in terms)
         return _signed_sum(parts)
 
     def _write_vector(self, lanes: Lanes) -> Expr:
@@ -287,12 +295,14 @@ class _Builder:
             result = first.op.make(tuple(self._read(part) for _, part in parts), first.params)
         return result if result.shape else broadcast_to(result, (count,))
 
-    def _summed(self, part: Lanes, count: int) -> Expr:
-        """Return the sums of `count` runs of a vector."""
-        each = len(part) // count
+    def _summed(self, part: Lanes, count: int | None) -> Expr:
+        """Return the sums of `count` runs of a vector, or of all of it."""
+        each = len(part) // (count or 1)
         terms = self._read(part)
         if not terms.shape:
             return each * terms
+        if count is None:
+            return total(terms)
         return terms if each == 1 else total(reshape(terms, (count, each)), axis=1)
 
     def _read(self, lanes: Lanes) -> Expr:

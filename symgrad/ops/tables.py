@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symgrad.core.dims import Shape
+from symgrad.core.dims import Shape, shape_text
 from symgrad.core.expr import Apply, Expr, Flat, OpDef, Transposed
 from symgrad.core.indexing import Cut
 from symgrad.core.numeric import AddAt, ArrayKernel, Constants, Table, Take
-from symgrad.core.properties import NONE, Properties, Property
+from symgrad.core.properties import Properties, Property
+from symgrad.errors import ShapeError
 from symgrad.ops.infer import SAME_ENTRIES
 from symgrad.ops.shaping import Sizes, concrete
 
@@ -27,14 +28,30 @@ class Tabulated:
     shape: Shape
 
 
-def tabulated_shape(_shapes: tuple[Shape, ...], params: Tabulated) -> Shape:
+def constants_shape(_shapes: tuple[Shape, ...], params: Tabulated) -> Shape:
+    return params.shape
+
+
+def take_shape(shapes: tuple[Shape, ...], params: Tabulated) -> Shape:
+    if len(shapes[0]) != 1:
+        raise ShapeError(f"take needs a vector, not an array of shape {shape_text(shapes[0])}")
+    return params.shape
+
+
+def add_at_shape(shapes: tuple[Shape, ...], params: Tabulated) -> Shape:
+    count = len(params.table.values())
+    if shapes[0] != (count,):
+        raise ShapeError(f"add_at needs a vector of {count} entries, not an array of shape {shape_text(shapes[0])}")
     return params.shape
 
 
 def constants_properties(_operands: tuple[Expr, ...], params: Tabulated) -> Properties:
     values = params.table.values()
-    found = {Property.POSITIVE} if min(values) > 0 else {Property.NONNEGATIVE} if min(values) >= 0 else NONE
-    return found | {Property.NONZERO} if all(values) else frozenset(found)
+    lowest = min(values)
+    if lowest > 0:
+        return frozenset({Property.POSITIVE})
+    found = {Property.NONNEGATIVE} if lowest >= 0 else set()
+    return frozenset(found | {Property.NONZERO} if all(values) else found)
 
 
 def constants_numeric(node: Apply) -> ArrayKernel:
@@ -49,7 +66,7 @@ constants = OpDef(
     name="constants",
     doc="A vector of given numbers.",
     operand_names=(),
-    shape=tabulated_shape,
+    shape=constants_shape,
     properties=constants_properties,
     derivative=Flat(),
     numeric=constants_numeric,
@@ -67,14 +84,14 @@ def take_numeric(node: Apply) -> ArrayKernel:
 
 
 def take_reference(node: Apply, _sizes: Sizes, x: np.ndarray) -> np.ndarray:
-    return x.reshape(-1)[np.array(node.parameters(Tabulated).table.values())]
+    return np.take(x, np.array(node.parameters(Tabulated).table.values()))
 
 
 take = OpDef(
     name="take",
     doc="Elements of a vector at given positions.",
     operand_names=("x",),
-    shape=tabulated_shape,
+    shape=take_shape,
     properties=SAME_ENTRIES,
     derivative=Transposed(take_cotangent),
     numeric=take_numeric,
@@ -101,7 +118,7 @@ add_at = OpDef(
     name="add_at",
     doc="Zeros, to which the entries of a vector are added at given positions.",
     operand_names=("x",),
-    shape=tabulated_shape,
+    shape=add_at_shape,
     derivative=Transposed(add_at_cotangent),
     numeric=add_at_numeric,
     reference=add_at_reference,
