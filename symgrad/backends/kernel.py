@@ -115,7 +115,7 @@ class Kernel:
 
     def _fused(self) -> Program:
         if self._derivative is None:
-            outputs = simplify([self._stable, *jacobian(self._stable, self.wrt)])
+            outputs = simplify([self._stable, *jacobian(self._stable, self.wrt)], settled=[self._stable])
             self._derivative = Program(outputs, self._nodes, self.dtype)
         return self._derivative
 

@@ -431,6 +431,8 @@ class OpDef:
 
     def __call__(self, *operands: object, **parameters: Any) -> Expr:
         """Build the node. Operands are expressions or real numbers, then required parameters, then keywords."""
+        if self.elementwise and len(operands) == len(self.operand_names) and not (parameters or self.parameters):
+            return self.make(tuple([x if isinstance(x, Expr) else as_expr(x) for x in operands]), None)
         split = self.split(operands, _entries)
         if split is None:
             raise OperandError(f"{self.name} takes {self.usage()}, but {len(operands)} arguments were given")
