@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symgrad.core.dims import Size, element_count, evaluate
-from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement
+from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Interpret, Loop, Matmul, Program, Recur, Statement
 
 
 def operation_count(program: Program, sizes: Mapping[str, int]) -> int:
@@ -37,5 +37,7 @@ def _operations(statement: Statement) -> Size:
             return element_count(statement.batch) * (n * n * n + n * n * statement.columns * 2)
         case Recur():
             return element_count(statement.extents) * statement.length * 2
+        case Interpret():
+            return statement.count
         case Fill():
             return 0

@@ -235,7 +235,30 @@ class Recur:
         yield f"recur {sizes}: {self.c} from {self.initial!r} = {self.a} * + {self.b}"
 
 
-Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur
+@dataclass(frozen=True, slots=True)
+class Interpret:
+    """Carry out the rows of a table, each (number of a code, result, operands): places in the buffer `registers`.
+
+    `codes` are scalar codes with their numbers of operands; rows are as long as the longest needs.
+    """
+
+    registers: int
+    table: int
+    codes: tuple[tuple[Scalar, int], ...]
+    count: int
+
+    @property
+    def width(self) -> int:
+        """The numbers in a row."""
+        return 2 + max(arity for _, arity in self.codes)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        codes = ", ".join(f"{code_text(code)}/{arity}" for code, arity in self.codes)
+        yield f"interpret {self.count}: b{self.registers}[] by b{self.table}[] of {codes}"
+
+
+Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur | Interpret
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +318,9 @@ def accesses(statement: Statement) -> tuple[list[Access], list[Access]]:
             return [statement.a, statement.b], [statement.c]
         case Call():
             return list(statement.operands), [statement.result]
+        case Interpret(registers, _, _, _):
+            whole = Access(registers, Affine(0, ()))
+            return [whole], [whole]
         case Fill():
             return [], []
 
@@ -333,5 +359,5 @@ def _statement_sizes(statements: tuple[Statement, ...]) -> Iterator[Size]:
                 yield from (*statement.batch, statement.size, statement.columns)
             case Recur():
                 yield from (*statement.extents, statement.length)
-            case Fill():
+            case Fill() | Interpret():
                 pass

@@ -24,6 +24,7 @@ from symgrad.errors import OperandError
 from symgrad.lowering.addressing import constant, identity, linear, loop_extents, row_major, through_index
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
+from symgrad.lowering.interpreting import LONGEST_COMPILED, interpret
 from symgrad.lowering.kernel_ir import (
     Access,
     Accumulate,
@@ -170,8 +171,13 @@ class _Lowering:
         if builder.effects and builder.extents:
             self.statements.append(arrange(builder.loop()))
         elif builder.effects:
-            self.statements.extend(split(builder.loop(), lambda: self._buffer(BufferKind.WORK, ())))
+            self.statements.extend(self._straight_line(builder.loop()))
         self.complete.update(nodes)
+
+    def _straight_line(self, loop: Loop) -> Sequence[Statement]:
+        if len(loop.body) > LONGEST_COMPILED:
+            return interpret(loop, lambda shape: self._buffer(BufferKind.WORK, shape), self._table)
+        return split(loop, lambda: self._buffer(BufferKind.WORK, ()))
 
     def _complete_memory(self, node: Expr) -> int | None:
         """Return the buffer to read `node` from, or None if it has to be computed in place."""

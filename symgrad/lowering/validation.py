@@ -15,6 +15,7 @@ from symgrad.lowering.kernel_ir import (
     Compute,
     Fill,
     Inside,
+    Interpret,
     Load,
     Loop,
     Matmul,
@@ -23,6 +24,7 @@ from symgrad.lowering.kernel_ir import (
     Statement,
     Store,
     accesses,
+    code_text,
 )
 
 _REDUCTIONS = (Instruction.ADD, Instruction.MUL, Instruction.MAXIMUM, Instruction.MINIMUM)
@@ -72,6 +74,8 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
         case Recur():
             _check_rank((statement.a, statement.b, statement.c), len(statement.extents) + 1, where)
             _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
+        case Interpret():
+            _check_rows(program, statement, where)
         case Call():
             _check_rank((*statement.operands, statement.result), len(statement.batch), where)
         case Fill():
@@ -90,6 +94,21 @@ def _check_table(program: Program, access: Access, statement: Statement, where: 
     positions = table.values()
     _require(min(positions) >= 0, f"{where}: b{access.through} holds negative positions")
     _require(not isinstance(size, int) or max(positions) < size, f"{where}: leaves b{access.buffer}")
+
+
+def _check_rows(program: Program, statement: Interpret, where: str) -> None:
+    """Every row has the number of a code, and places among the registers."""
+    table = program.buffers[statement.table].table
+    _require(table is not None and table.typecode == "i", f"{where}: b{statement.table} is no table of integers")
+    assert table is not None
+    words, width = table.values(), statement.width
+    count = element_count(program.buffers[statement.registers].shape)
+    _require(len(words) == statement.count * width, f"{where}: has not {statement.count} rows of {width}")
+    _require(all(0 <= k < len(statement.codes) for k in words[::width]), f"{where}: a code is missing")
+    for column in range(1, width):
+        _require(all(0 <= k < count for k in words[column::width]), f"{where}: a row leaves the registers")
+    for code, arity in statement.codes:
+        _require(_arity_fits(code, arity), f"{where}: {code_text(code)} has {arity} operands")
 
 
 def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:

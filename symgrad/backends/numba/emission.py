@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from symgrad.backends.numba.entry import make_entry
+from symgrad.backends.numba.interpreter import emit_interpreter
 from symgrad.backends.numba.layout import Layout, Region, round_up
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul
@@ -24,7 +25,7 @@ from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import Libm, Special
-from symgrad.lowering.kernel_ir import Buffer, BufferKind, Call, Compute, Fill, Loop, Matmul, Program, Recur
+from symgrad.lowering.kernel_ir import Buffer, BufferKind, Call, Compute, Fill, Interpret, Loop, Matmul, Program, Recur
 
 Base = tuple[Region, int]
 types: Any = numba_types  # not typed for mypy
@@ -108,7 +109,7 @@ class _Main:
                 case Fill():
                     count = element_count(self.program.buffers[statement.buffer].shape)
                     emit_fill(self.scope, statement, self.scope.size(count))
-                case Loop() | Matmul() | Recur():
+                case Loop() | Matmul() | Recur() | Interpret():
                     self._call_function(statement, f"{self.name}_{position}")
 
     def _data(self, kind: Any, value: ir.Value) -> ir.Value:
@@ -138,7 +139,7 @@ class _Main:
         place = self.layout.places[buffer]
         return _at(self.builder, self.bases[place.base], place.element)
 
-    def _call_function(self, statement: Loop | Matmul | Recur, name: str) -> None:
+    def _call_function(self, statement: Loop | Matmul | Recur | Interpret, name: str) -> None:
         """Call the function of a statement; statements that differ in nothing but their buffers share it."""
         order: list[int] = []
 
@@ -156,7 +157,7 @@ class _Main:
             self.functions[key] = self._function(statement, name, bases)
         self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
-    def _function(self, statement: Loop | Matmul | Recur, name: str, bases: list[Base]) -> ir.Function:
+    def _function(self, statement: Loop | Matmul | Recur | Interpret, name: str, bases: list[Base]) -> ir.Function:
         pointer = self.real.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.program.dims) + [pointer] * len(bases))
         function = ir.Function(self.builder.module, kind, name)
@@ -177,6 +178,8 @@ class _Main:
                 emit_matmul(scope, statement, self.use)
             case Recur():
                 emit_recurrence(scope, statement)
+            case Interpret():
+                emit_interpreter(scope, statement, self.use)
         builder.ret_void()
         return function
 
