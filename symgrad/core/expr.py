@@ -496,11 +496,11 @@ class OpDef:
 
     def result_shape(self, operands: tuple[Expr, ...], params: object) -> Shape:
         """Return the shape of the node; ShapeError when the operands do not fit."""
-        shapes = tuple(operand.shape for operand in operands)
+        shapes = tuple([operand.shape for operand in operands])
         if self.shape is not None:
             return self.shape(shapes, params)
         if self.elementwise:
-            return broadcast(*shapes)
+            return broadcast(*shapes) if any(shapes) else ()
         return apply_signature(self.name, self.signature_of(_values(params), len(shapes)), shapes)
 
     def inferred_properties(self, operands: tuple[Expr, ...], params: object, shape: Shape) -> Properties:

@@ -11,8 +11,8 @@ def rebuild(node: Expr, new: Mapping[Expr, Expr]) -> Expr:
     """Return `node` with its operands replaced by what `new` says."""
     if not isinstance(node, Apply):
         return node
-    operands = tuple(new[operand] for operand in node.operands)
-    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+    operands = tuple([new[operand] for operand in node.operands])
+    if operands == node.operands:
         return node
     return node.op.make(operands, node.params)
 

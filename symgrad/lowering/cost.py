@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symgrad.core.dims import Size, element_count, evaluate
-from symgrad.lowering.kernel_ir import Accumulate, Call, Compute, Fill, Interpret, Loop, Matmul, Program, Recur, Statement
+from symgrad.lowering.kernel_ir import (
+    Accumulate,
+    Call,
+    Compute,
+    Fill,
+    Interpret,
+    Loop,
+    Matmul,
+    Program,
+    Recur,
+    Statement,
+)
 
 
 def operation_count(program: Program, sizes: Mapping[str, int]) -> int:

@@ -2,8 +2,8 @@
 
 Machine code for half a million operations takes a compiler a minute, and runs no faster than it can be fetched from
 memory. Here each instruction is a row of numbers, (code, result, operands), all but the first being places in an array
-of registers. The instructions are sorted by their height, then by their code: neighbours do not wait for each other, and
-the processor can predict where the next one goes.
+of registers; a row with the number after that of the last code ends the table. The rows are sorted by height, then by
+code: neighbours do not wait for each other, and the processor can predict where the next one goes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _instructions(
         operands = [places[operand] for operand in item.operands]
         padding = [0] * (longest - len(operands))
         words += [codes[item.code, len(operands)], places[position], *operands, *padding]
-    return tuple(codes), words
+    return tuple(codes), [*words, len(codes), *[0] * (1 + longest)]
 
 
 def _compute(loop: Loop, position: int) -> Compute:

@@ -239,7 +239,8 @@ class Recur:
 class Interpret:
     """Carry out the rows of a table, each (number of a code, result, operands): places in the buffer `registers`.
 
-    `codes` are scalar codes with their numbers of operands; rows are as long as the longest needs.
+    `codes` are scalar codes with their numbers of operands; rows are as long as the longest needs. After `count` rows
+    one with the number `len(codes)` is the end.
     """
 
     registers: int

@@ -103,8 +103,9 @@ def _check_rows(program: Program, statement: Interpret, where: str) -> None:
     assert table is not None
     words, width = table.values(), statement.width
     count = element_count(program.buffers[statement.registers].shape)
-    _require(len(words) == statement.count * width, f"{where}: has not {statement.count} rows of {width}")
-    _require(all(0 <= k < len(statement.codes) for k in words[::width]), f"{where}: a code is missing")
+    _require(len(words) == (statement.count + 1) * width, f"{where}: has not {statement.count} rows of {width}")
+    _require(all(0 <= k < len(statement.codes) for k in words[:-width:width]), f"{where}: a code is missing")
+    _require(words[-width] == len(statement.codes), f"{where}: does not end")
     for column in range(1, width):
         _require(all(0 <= k < count for k in words[column::width]), f"{where}: a row leaves the registers")
     for code, arity in statement.codes:
