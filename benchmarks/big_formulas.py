@@ -1,6 +1,9 @@
 """N-body energy of N = 8 ... 64 bodies, every pair written out in one expression, beside a hand-written Numba loop.
 
 Run: python benchmarks/big_formulas.py [largest N]
+     python benchmarks/big_formulas.py random [operations]
+
+The second is a random formula, in which nothing is alike, and says where the time to be ready goes.
 
 Ready: from the expression in memory to the first value and gradient, Numba warm and nothing cached. Calls are timed
 alternately with the hand-written loop in one process; the times are minima. `growth` is the time to be ready for each
@@ -15,15 +18,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 os.environ["SYMGRAD_CACHE_DIR"] = tempfile.mkdtemp(prefix="symgrad-bench-")
 
+import compile_scale
 import numba
 import numpy as np
 
 import symgrad as sg
+from symgrad.backends.numba import compile_program
 from symgrad.core.expr import Apply, Expr, postorder
+from symgrad.diff.jacobian import jacobian
+from symgrad.lowering import lower
+from symgrad.lowering.rolling import roll
+from symgrad.simplify import simplify
 
 SOFTENING = 1e-3
 ROUNDS = 2000
@@ -72,10 +82,10 @@ def by_hand(x, v, m, gx, gv):  # type: ignore[no-untyped-def]
     return total
 
 
-def fastest(calls: list[Callable[[], Any]]) -> list[float]:
+def fastest(calls: list[Callable[[], Any]], rounds: int = ROUNDS) -> list[float]:
     """Return the shortest time of each call in microseconds, called in turn."""
     best = [math.inf] * len(calls)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for k, call in enumerate(calls):
             start = time.perf_counter()
             call()
@@ -105,9 +115,32 @@ def measure(bodies: int) -> tuple[int, float, float, float]:
     return operations(formula), ready, ours, theirs
 
 
-def main() -> None:
-    largest = int(sys.argv[1]) if len(sys.argv) > 1 else 64
-    sg.compile("x**2").value_and_grad(x=1.0)  # Numba's own start
+def random_formula(count: int) -> None:
+    """Print the seconds of each stage for a random formula of about this many operations, and the time of a call."""
+    formula = compile_scale.random_formula(count)
+    inputs = list(formula.inputs.values())
+    arrays = [np.array(0.09 * (k + 1)) for k in range(len(inputs))]
+    times = [("", time.perf_counter())]
+    (stable,) = simplify([roll(formula)])
+    times.append(("rewrite", time.perf_counter()))
+    gradient = jacobian(stable, inputs)
+    times.append(("differentiate", time.perf_counter()))
+    outputs = simplify([stable, *gradient], settled=[stable])
+    times.append(("rewrite again", time.perf_counter()))
+    program = lower(outputs, inputs)
+    times.append(("lower", time.perf_counter()))
+    kernel = compile_program(program)
+    times.append(("compile", time.perf_counter()))
+    kernel(arrays, {})
+    times.append(("first call", time.perf_counter()))
+    for (_, start), (stage, end) in pairwise(times):
+        print(f"{stage:15s} {end - start:8.2f} s")
+    (call,) = fastest([lambda: kernel(arrays, {})], rounds=50)
+    print(f"{operations(formula)} operations: ready in {times[-1][1] - times[0][1]:.1f} s, {call:.0f} us a call")
+
+
+def bodies_beside_a_loop(largest: int) -> None:
+    """Print a line for each number of bodies."""
     print(f"{'N':>4} {'operations':>10} {'ready':>8} {'growth':>7} {'call':>10} {'by hand':>10} {'ratio':>6}")
     before, bodies = math.nan, 8
     while bodies <= largest:
@@ -117,6 +150,15 @@ def main() -> None:
             f"{bodies:4d} {count:10d} {ready:6.2f} s {growth:7.2f} {ours:7.1f} us {theirs:7.1f} us {ours / theirs:6.2f}"
         )
         before, bodies = ready / count, 2 * bodies
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    sg.compile("x**2").value_and_grad(x=1.0)  # Numba's own start
+    if arguments[:1] == ["random"]:
+        random_formula(int(arguments[1]) if len(arguments) > 1 else 10_000)
+    else:
+        bodies_beside_a_loop(int(arguments[0]) if arguments else 64)
 
 
 if __name__ == "__main__":
