@@ -92,9 +92,11 @@ class BodyBuilder:
             item = self.items[position]
             if position in used and isinstance(item, Compute):
                 used.update(item.operands)
+        if len(used) == len(self.items):
+            return Loop(self.extents, tuple(self.items), tuple(self.effects))
         new = {position: number for number, position in enumerate(sorted(used))}
         items = [self.items[position] for position in new]
-        body = [replace(x, operands=tuple(new[k] for k in x.operands)) if isinstance(x, Compute) else x for x in items]
+        body = [Compute(x.code, tuple([new[k] for k in x.operands])) if isinstance(x, Compute) else x for x in items]
         return Loop(self.extents, tuple(body), tuple(replace(e, value=new[e.value]) for e in self.effects))
 
     def _operands(self, place: Place) -> list[Place]:

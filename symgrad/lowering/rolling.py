@@ -46,7 +46,7 @@ def roll(output: Expr, smallest: int = SMALLEST) -> Expr:
     >>> x = sg.vector("x", 20)
     >>> f = sg.parse(" + ".join(f"exp({k}*x[{k}])" for k in range(1, 20)), shapes={"x": (20,)})
     >>> [len(postorder(f)), len(postorder(roll(f, smallest=1)))]
-    [76, 6]
+    [95, 6]
     """
     order = postorder(output) if not output.shape else []
     if len(order) < smallest:
