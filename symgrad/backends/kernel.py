@@ -22,6 +22,7 @@ from symgrad.core.properties import essential
 from symgrad.diff.jacobian import jacobian
 from symgrad.errors import OperandError, UnknownNameError
 from symgrad.lowering import Cost, program_cost
+from symgrad.lowering.rolling import roll
 from symgrad.simplify import simplify
 
 __all__ = ["Kernel", "Program", "Residuals"]
@@ -64,7 +65,7 @@ class Kernel:
         self.inputs = {name: inputs[name] for name in (*order, *inputs) if name in inputs}
         self.wrt = tuple(wrt)
         self.dtype = self.options.dtype
-        (self._stable,) = simplify([output])
+        (self._stable,) = simplify([output if reproducible else roll(output)])
         self._binding = Binding(output, list(self.inputs.values()), self.dtype)
         self._nonnegative = tuple(dict.fromkeys(size for size, _ in requirements([output])))
         self._value = self._program([self._stable], [VALUE])
@@ -139,7 +140,12 @@ class Kernel:
     def batch(self) -> Batch:
         """The formula at many points: `kernel.batch(...)`, `kernel.batch.value_and_grad(...)`."""
         binding = self._binding
-        return Batch(self._stable, binding.nodes, self.wrt, self.options, binding.read, self._fused_outputs)
+        (value,) = simplify([self.output])  # tables of a rolled formula have no axis of points
+
+        def fused() -> Sequence[Expr]:
+            return simplify([value, *jacobian(value, self.wrt)])
+
+        return Batch(value, binding.nodes, self.wrt, self.options, binding.read, fused)
 
     @cached_property
     def njit(self) -> NativeFunctions:
@@ -289,12 +295,10 @@ class Kernel:
         with self._lock:
             if self._derivative is None:
                 self._derivative = self._program(
-                    simplify([self._stable, *jacobian(self._stable, self.wrt)]), [self._value_name, *self._names]
+                    simplify([self._stable, *jacobian(self._stable, self.wrt)], settled=[self._stable]),
+                    [self._value_name, *self._names],
                 )
             return self._derivative
-
-    def _fused_outputs(self) -> Sequence[Expr]:
-        return self._fused().outputs
 
     def _split(self) -> tuple[Partition, Program, Program]:
         with self._lock:

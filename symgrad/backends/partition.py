@@ -6,13 +6,15 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from symgrad.core.expr import Apply, Expr, Input, postorder
-from symgrad.core.numeric import Fill, Gather, Reshape, SizeValue
+from symgrad.core.numeric import Constants, Fill, Gather, Reshape, SizeValue, Take
 from symgrad.core.traversal import substitute
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.tangent import project
 from symgrad.simplify import simplify
 
-_FREE = Gather | Reshape | Fill | SizeValue  # numeric forms that cost the backward kernel nothing to do again
+_FREE = (
+    Gather | Reshape | Fill | SizeValue | Constants | Take
+)  # numeric forms that cost the backward kernel nothing to do again
 
 
 @dataclass(frozen=True, slots=True)

@@ -431,6 +431,8 @@ class OpDef:
 
     def __call__(self, *operands: object, **parameters: Any) -> Expr:
         """Build the node. Operands are expressions or real numbers, then required parameters, then keywords."""
+        if self.elementwise and len(operands) == len(self.operand_names) and not (parameters or self.parameters):
+            return self.make(tuple([x if isinstance(x, Expr) else as_expr(x) for x in operands]), None)
         split = self.split(operands, _entries)
         if split is None:
             raise OperandError(f"{self.name} takes {self.usage()}, but {len(operands)} arguments were given")
@@ -494,11 +496,11 @@ class OpDef:
 
     def result_shape(self, operands: tuple[Expr, ...], params: object) -> Shape:
         """Return the shape of the node; ShapeError when the operands do not fit."""
-        shapes = tuple(operand.shape for operand in operands)
+        shapes = tuple([operand.shape for operand in operands])
         if self.shape is not None:
             return self.shape(shapes, params)
         if self.elementwise:
-            return broadcast(*shapes)
+            return broadcast(*shapes) if any(shapes) else ()
         return apply_signature(self.name, self.signature_of(_values(params), len(shapes)), shapes)
 
     def inferred_properties(self, operands: tuple[Expr, ...], params: object, shape: Shape) -> Properties:

@@ -6,9 +6,11 @@ when it depends on the parameters.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from symgrad.core.dims import Size
 
@@ -161,6 +163,60 @@ class Routine:
     rectangular: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers ("d") or positions ("i") that are part of a program, as the bytes of an `array.array` of that type.
+
+    As bytes, since tables are equal when they are equal to the bit: 0.0 and -0.0 are two numbers.
+    """
+
+    typecode: Literal["d", "i"]
+    data: bytes
+
+    @classmethod
+    def of(cls, typecode: Literal["d", "i"], values: Iterable[float]) -> Table:
+        """Return the table of these values."""
+        return cls(typecode, array(typecode, values).tobytes())
+
+    def values(self) -> array[Any]:
+        """Return what is in the table."""
+        return array(self.typecode, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The elements are those of a table of numbers, in row-major order."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """result[i] = x[table[i]], in row-major order: elements of a whole array at positions that follow no pattern."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class AddAt:
+    """result = 0, then result[table[i]] += x[i]: the transposed map of `Take`."""
+
+    table: Table
+
+
 ArrayKernel: TypeAlias = (
-    Gather | Scatter | Reshape | Fill | SizeValue | Reduce | BandMask | Recurrence | Concatenate | Contract | Routine
+    Gather
+    | Scatter
+    | Reshape
+    | Fill
+    | SizeValue
+    | Reduce
+    | BandMask
+    | Recurrence
+    | Concatenate
+    | Contract
+    | Routine
+    | Constants
+    | Take
+    | AddAt
 )

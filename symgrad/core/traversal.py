@@ -11,8 +11,8 @@ def rebuild(node: Expr, new: Mapping[Expr, Expr]) -> Expr:
     """Return `node` with its operands replaced by what `new` says."""
     if not isinstance(node, Apply):
         return node
-    operands = tuple(new[operand] for operand in node.operands)
-    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+    operands = tuple([new[operand] for operand in node.operands])
+    if operands == node.operands:
         return node
     return node.op.make(operands, node.params)
 
@@ -26,9 +26,14 @@ def substitute(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list
     return [new[root] for root in roots]
 
 
-def expand(roots: Sequence[Expr], form: Callable[[Apply], Expr | None]) -> list[Expr]:
-    """Replace nodes by what `form` returns (None: keep), until it keeps all; what it returns is expanded too."""
-    done: dict[Expr, Expr] = {}
+def expand(
+    roots: Sequence[Expr], form: Callable[[Apply], Expr | None], done: dict[Expr, Expr] | None = None
+) -> list[Expr]:
+    """Replace nodes by what `form` returns (None: keep), until it keeps all; what it returns is expanded too.
+
+    `done` says what became of nodes that were met before, and is told of those that are met now.
+    """
+    done = {} if done is None else done
     stack: list[Expr] = list(roots)
     pending: set[Expr] = set()  # replaced, waiting for the replacement: meeting one again would go round in circles
     while stack:

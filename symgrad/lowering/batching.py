@@ -10,6 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from symgrad.core.dims import Shape, Size, element_count, named
+from symgrad.errors import OperandError
 from symgrad.lowering.addressing import row_major
 from symgrad.lowering.contraction import merge_batch
 from symgrad.lowering.hoisting import hoist, renumbered
@@ -22,6 +23,7 @@ from symgrad.lowering.kernel_ir import (
     Call,
     Fill,
     Inside,
+    Interpret,
     Load,
     Loop,
     Matmul,
@@ -146,6 +148,10 @@ class _Spreading:
                 return [replace(statement, batch=(POINTS, *statement.batch), operands=operands, result=result)]
             case Strip():
                 raise TypeError(STRIPS)
+            case Interpret():
+                raise OperandError(
+                    "a formula of so many operations is evaluated at one point at a time"
+                )
 
     def _loop(self, loop: Loop) -> Loop:
         body = tuple(self._item(item) for item in loop.body)

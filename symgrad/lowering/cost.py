@@ -14,6 +14,7 @@ from symgrad.lowering.kernel_ir import (
     Call,
     Compute,
     Fill,
+    Interpret,
     Loop,
     Matmul,
     Program,
@@ -109,6 +110,8 @@ def _operations(statement: Statement) -> Size:
             return element_count(statement.extents) * statement.length * 2
         case Strip(name, body):
             return _of_all_strips(name, _sum(map(_operations, body)))
+        case Interpret():
+            return statement.count
         case Fill():
             return 0
 

@@ -11,6 +11,7 @@ from symgrad.lowering.kernel_ir import (
     BufferKind,
     Call,
     Fill,
+    Interpret,
     Load,
     Loop,
     Matmul,
@@ -55,7 +56,8 @@ def renumbered(statement: Statement, new: Callable[[int], int]) -> Statement:
     """Return the statement with other numbers for its buffers."""
 
     def moved(access: Access) -> Access:
-        return replace(access, buffer=new(access.buffer))
+        through = None if access.through is None else new(access.through)
+        return replace(access, buffer=new(access.buffer), through=through)
 
     match statement:
         case Loop(_, body, effects):
@@ -73,6 +75,8 @@ def renumbered(statement: Statement, new: Callable[[int], int]) -> Statement:
             return replace(statement, operands=operands, result=moved(statement.result))
         case Strip(_, body):
             return replace(statement, body=tuple(renumbered(inner, new) for inner in body))
+        case Interpret(registers, table):
+            return replace(statement, registers=new(registers), table=new(table))
 
 
 def _program(whole: Program, statements: Sequence[Statement], first: dict[int, Buffer]) -> Program:

@@ -1,7 +1,8 @@
 """Kernel IR: buffers, and statements that fill them. One program serves every shape: sizes stay symbolic.
 
 All buffers are row-major and contiguous. An address is an affine function of the loop's indices, so transposes,
-slices and broadcasts are only strides. `str(program)` is complete: equal texts are equal programs.
+slices and broadcasts are only strides; elements that follow no such pattern are reached through a table, which is part
+of the program. `str(program)` is complete, of tables it has a hash: equal texts are equal programs.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from itertools import chain
 from typing import TypeAlias
 
 from symgrad.core.dims import Dim, Shape, Size, evaluate, shape_text
-from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special
+from symgrad.core.numeric import Instruction, IntegerPower, Libm, Scalar, Special, Table
 
 
 class BufferKind(Enum):
@@ -22,6 +24,7 @@ class BufferKind(Enum):
     INPUT = "input"
     OUTPUT = "output"
     WORK = "work"
+    TABLE = "table"  # constants, part of the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Buffer:
     shape: Shape
     name: str = ""
     slot: int = 0
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,14 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An element of a buffer."""
+    """An element of a buffer: the one at `at`, or at the position that the table `through` holds there."""
 
     buffer: int
     at: Affine
+    through: int | None = None
 
     def __str__(self) -> str:
-        return f"b{self.buffer}[{self.at}]"
+        return f"b{self.buffer}[{self.at if self.through is None else f'b{self.through}[{self.at}]'}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +237,30 @@ class Recur:
 
 
 @dataclass(frozen=True, slots=True)
+class Interpret:
+    """Carry out the rows of a table, each (number of a code, result, operands): places in the buffer `registers`.
+
+    `codes` are scalar codes with their numbers of operands; rows are as long as the longest needs. After `count` rows
+    one with the number `len(codes)` is the end.
+    """
+
+    registers: int
+    table: int
+    codes: tuple[tuple[Scalar, int], ...]
+    count: int
+
+    @property
+    def width(self) -> int:
+        """The numbers in a row."""
+        return 2 + max(arity for _, arity in self.codes)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text of the statement."""
+        codes = ", ".join(f"{code_text(code)}/{arity}" for code, arity in self.codes)
+        yield f"interpret {self.count}: b{self.registers}[] by b{self.table}[] of {codes}"
+
+
+@dataclass(frozen=True, slots=True)
 class Strip:
     """Run the body for some rows of the size `name` at a time.
 
@@ -249,7 +278,7 @@ class Strip:
             yield from (f"  {line}" for line in statement.lines())
 
 
-Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur | Strip
+Statement: TypeAlias = Loop | Fill | Matmul | Call | Recur | Interpret | Strip
 
 _OF_A_STRIP = (".start", ".rows", ".block")
 CACHE = 65_536  # elements of a strip: 512 KiB in double precision
@@ -318,7 +347,7 @@ class Program:
     def __str__(self) -> str:
         lines = [f"program ({', '.join(self.dims)})"]
         for k, buffer in enumerate(self.buffers):
-            label = f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
+            label = _label(buffer)
             lines.append(f"b{k}: {buffer.kind.value}{label} {shape_text(buffer.shape)}")
         lines.extend(f"nonempty {size}" for size in self.nonempty)
         lines.extend(f"nonnegative {size}" for size in self.nonnegative)
@@ -328,6 +357,12 @@ class Program:
         for statement in self.statements:
             lines.extend(statement.lines())
         return "\n".join(lines) + "\n"
+
+
+def _label(buffer: Buffer) -> str:
+    if buffer.table is not None:
+        return f" {buffer.table.typecode} {sha256(buffer.table.data).hexdigest()}"
+    return f" slot {buffer.slot}" if buffer.kind is BufferKind.WORK else f" {buffer.name}".rstrip()
 
 
 def code_text(code: Scalar) -> str:
@@ -355,6 +390,9 @@ def accesses(statement: Statement) -> tuple[list[Access], list[Access]]:
         case Strip():
             both = [accesses(inner) for inner in statement.body]
             return [x for read, _ in both for x in read], [x for _, written in both for x in written]
+        case Interpret(registers, _, _, _):
+            whole = Access(registers, Affine(0, ()))
+            return [whole], [whole]
         case Fill():
             return [], []
 
@@ -366,7 +404,8 @@ def buffers_touched(statement: Statement) -> set[int]:
     if isinstance(statement, Strip):
         return set().union(*map(buffers_touched, statement.body))
     read, written = accesses(statement)
-    return {access.buffer for access in chain(read, written)}
+    everything = [*read, *written]
+    return {x.buffer for x in everything} | {x.through for x in everything if x.through is not None}
 
 
 def _factor(size: Size) -> str:
@@ -396,5 +435,5 @@ def _statement_sizes(statements: tuple[Statement, ...]) -> Iterator[Size]:
                 yield from (*statement.extents, statement.length)
             case Strip():
                 yield from _statement_sizes(statement.body)
-            case Fill():
+            case Fill() | Interpret():
                 pass

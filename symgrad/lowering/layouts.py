@@ -18,6 +18,7 @@ from symgrad.lowering.kernel_ir import (
     Call,
     Fill,
     Inside,
+    Interpret,
     Load,
     Loop,
     Matmul,
@@ -183,7 +184,7 @@ def _renamed(statement: Statement, names: Mapping[str, Size]) -> Statement:
             return replace(statement, a=a, b=b, c=c)
         case Strip(name, body):
             return Strip(name, tuple(_renamed(inner, names) for inner in body))
-        case Call() | Fill():
+        case Call() | Fill() | Interpret():
             return statement
 
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
 from symgrad.core.numeric import (
+    AddAt,
     Along,
     Concatenate,
+    Constants,
     Contract,
     IndexMap,
     Instruction,
@@ -16,6 +18,7 @@ from symgrad.core.numeric import (
     Reduce,
     Routine,
     Scatter,
+    Table,
 )
 from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
@@ -25,6 +28,7 @@ from symgrad.lowering.assembly import scale_before_placing
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
 from symgrad.lowering.factors import share_factors
+from symgrad.lowering.interpreting import LONGEST_COMPILED, interpret
 from symgrad.lowering.kernel_ir import (
     Access,
     Accumulate,
@@ -57,20 +61,23 @@ _IDENTITY = {
 }
 
 
-def lower(outputs: Sequence[Expr], inputs: Sequence[Input], tuned: bool = True) -> Program:
+def lower(outputs: Sequence[Expr], inputs: Sequence[Input], tuned: bool = True, factored: bool = True) -> Program:
     """Return the kernel program that computes `outputs` from `inputs`, in this order.
 
-    A `tuned` one is cut into strips, and its work buffers lie as is fastest; else every buffer is row-major.
+    A `tuned` one is cut into strips, and its work buffers lie as is fastest; else every buffer is row-major. In a
+    `factored` one inverses, solutions and determinants of a matrix are read from its factors; else they are calls.
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(_prepared(outputs), inputs).program(tuned)
+    return _Lowering(_prepared(outputs, factored), inputs).program(tuned)
 
 
-def _prepared(outputs: Sequence[Expr]) -> list[Expr]:
+def _prepared(outputs: Sequence[Expr], factored: bool) -> list[Expr]:
     """Return the outputs in terms of ops with kernels, what can be shared computed once."""
-    factored = share_factors(share_transposes(expand(outputs, _definition)))
-    return scale_before_placing(expand(factored, _definition))
+    shared = share_transposes(expand(outputs, _definition))
+    if factored:
+        shared = expand(share_factors(shared), _definition)
+    return scale_before_placing(shared)
 
 
 def _definition(node: Apply) -> Expr | None:
@@ -87,12 +94,16 @@ class _Lowering:
         self.memory: dict[Expr, int] = {}
         self.complete: set[Expr] = set()
         self.loose: dict[int, tuple[Size, ...]] = {}  # strides of the buffers whose layout is chosen in the end
+        self.tables: dict[Table, int] = {}
         for given in inputs:
             self.memory[given] = self._buffer(BufferKind.INPUT, given.shape, given.name)
             self.complete.add(given)
         for node in self.schedule.order:
             if isinstance(node, Input) and node not in self.memory:
                 raise OperandError(f"the input {node.name} is used but not among the inputs of the kernel")
+            if isinstance(form := self.schedule.forms.get(node), Constants):
+                self.memory[node] = self._table(form.table)
+                self.complete.add(node)
 
     def program(self, tuned: bool) -> Program:
         """Return the finished program."""
@@ -120,6 +131,12 @@ class _Lowering:
     def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
         self.buffers.append(Buffer(kind, shape, name))
         return len(self.buffers) - 1
+
+    def _table(self, table: Table) -> int:
+        if table not in self.tables:
+            self.buffers.append(Buffer(BufferKind.TABLE, (len(table.values()),), table=table))
+            self.tables[table] = len(self.buffers) - 1
+        return self.tables[table]
 
     def _place_outputs(self) -> list[tuple[Expr, int]]:
         """Give each output its buffer; return those that have to be copied from other memory at the end."""
@@ -157,12 +174,13 @@ class _Lowering:
                 groups[stage, 1, 0, position] = [node]
                 continue
             extents = loop_extents(self._loop_shape(node))
-            groups.setdefault((stage, 0, len(extents), extents), []).append(node)
+            through_table = isinstance(form, AddAt)  # such a loop is not vectorised: nothing else belongs into it
+            groups.setdefault((stage, 0, len(extents), extents, through_table), []).append(node)
         return [groups[key] for key in sorted(groups, key=lambda key: key[:3])]
 
     def _loop_shape(self, node: Expr) -> Shape:
         form = self.schedule.forms.get(node)
-        return node.operands[0].shape if isinstance(form, Reduce | Scatter) else node.shape
+        return node.operands[0].shape if isinstance(form, Reduce | Scatter | AddAt) else node.shape
 
     def _emit_group(self, group: list[Expr]) -> None:
         if group[0] in self.schedule.added:
@@ -195,14 +213,19 @@ class _Lowering:
         self._finish(builder, pending)
 
     def _builder(self, extents: Shape) -> BodyBuilder:
-        return BodyBuilder(extents, self.schedule, self._complete_memory, self._strides)
+        return BodyBuilder(extents, self.schedule, self._complete_memory, self._strides, self._table)
 
     def _finish(self, builder: BodyBuilder, nodes: list[Expr]) -> None:
         if builder.effects and builder.extents:
             self.statements.append(builder.loop())
         elif builder.effects:
-            self.statements.extend(split(builder.loop(), lambda: self._buffer(BufferKind.WORK, ())))
+            self.statements.extend(self._straight_line(builder.loop()))
         self.complete.update(nodes)
+
+    def _straight_line(self, loop: Loop) -> Sequence[Statement]:
+        if len(loop.body) > LONGEST_COMPILED:
+            return interpret(loop, lambda shape: self._buffer(BufferKind.WORK, shape), self._table)
+        return split(loop, lambda: self._buffer(BufferKind.WORK, ()))
 
     def _complete_memory(self, node: Expr) -> int | None:
         """Return the buffer to read `node` from, or None if it has to be computed in place."""
@@ -227,6 +250,12 @@ class _Lowering:
                 self._clear_around(node, index, buffer)
                 target = Access(buffer, linear(self._strides(node), through_index(index, where, rank), rank))
                 builder.effects.append(Store(target, builder.value(operand, where)))
+            case AddAt(table):
+                operand = node.operands[0]
+                where = identity(operand.shape)
+                self.statements.append(Fill(buffer, 0.0))
+                target = Access(buffer, linear(row_major(operand.shape), where, rank), self._table(table))
+                builder.effects.append(Accumulate(target, Instruction.ADD, builder.value(operand, where)))
             case _:
                 where = identity(node.shape)
                 target = Access(buffer, linear(self._strides(node), where, rank))

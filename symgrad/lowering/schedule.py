@@ -12,7 +12,9 @@ from enum import Enum, auto
 
 from symgrad.core.expr import Apply, Expr, Input, Literal, NumericForm, postorder
 from symgrad.core.numeric import (
+    AddAt,
     Concatenate,
+    Constants,
     Contract,
     Fill,
     Gather,
@@ -26,6 +28,7 @@ from symgrad.core.numeric import (
     Scatter,
     SizeValue,
     Special,
+    Take,
 )
 from symgrad.errors import OperandError
 from symgrad.lowering.addressing import loop_extents, only_moves_ones
@@ -97,7 +100,9 @@ def _role(node: Expr, forms: dict[Expr, NumericForm]) -> Role:
     match forms[node]:
         case Fill() | SizeValue():
             return Role.CONSTANT
-        case Reduce() | Contract() | Routine() | Scatter() | Recurrence() | Concatenate():
+        case Constants():
+            return Role.INPUT  # memory that is there from the beginning
+        case Reduce() | Contract() | Routine() | Scatter() | AddAt() | Recurrence() | Concatenate():
             return Role.BARRIER
         case Reshape():
             return Role.INLINE if only_moves_ones(node.operands[0].shape, node.shape) else Role.ALIAS
@@ -177,7 +182,7 @@ class _Planner:
         return stage
 
     def _needs_memory(self, user: Expr) -> bool:
-        whole = isinstance(self.schedule.forms[user], Contract | Routine | Recurrence)
+        whole = isinstance(self.schedule.forms[user], Contract | Routine | Recurrence | Take | AddAt)
         return whole or self.schedule.roles[user] is Role.ALIAS
 
     def _reads_elsewhere(self, user: Expr) -> bool:

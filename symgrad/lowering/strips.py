@@ -63,7 +63,9 @@ class Cut:
 
 
 def cuts(statement: Statement, name: str) -> list[Cut]:
-    """Return the axes along which a statement can be cut into rows of the size `name`."""
+    """Return the axes along which a statement can be cut into rows of the size `name`; none where it uses tables."""
+    if any(access.through is not None for access in _touched(statement)):
+        return []
     found = []
     for axis, extent in enumerate(_extents(statement)):
         factor = _divide(extent, name)

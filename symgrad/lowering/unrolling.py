@@ -21,6 +21,7 @@ from symgrad.lowering.kernel_ir import (
     Compute,
     Fill,
     Inside,
+    Interpret,
     Load,
     Loop,
     Matmul,
@@ -47,7 +48,7 @@ def unrolled_length(program: Program) -> int | None:
 
     That is so if it has symbolic sizes, or calls routines of linear algebra.
     """
-    if program.dims or any(isinstance(statement, Call | Strip) for statement in program.statements):
+    if program.dims or any(isinstance(statement, Call | Strip | Interpret) for statement in program.statements):
         return None
     return sum(_length(program, statement) for statement in program.statements)
 
@@ -62,7 +63,7 @@ def _length(program: Program, statement: Statement) -> int:
             return _number(element_count((*batch, rows, inner, columns))) * 2
         case Recur(extents, length):
             return _number(element_count((*extents, length))) * 2
-        case Call() | Strip():
+        case Call() | Strip() | Interpret():
             raise TypeError(STRIPS)
 
 

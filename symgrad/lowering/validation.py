@@ -15,14 +15,17 @@ from symgrad.lowering.kernel_ir import (
     Compute,
     Fill,
     Inside,
+    Interpret,
     Load,
     Loop,
     Matmul,
     Program,
     Recur,
     Statement,
+    Store,
     Strip,
     accesses,
+    code_text,
 )
 
 _REDUCTIONS = (Instruction.ADD, Instruction.MUL, Instruction.MAXIMUM, Instruction.MINIMUM)
@@ -39,7 +42,7 @@ def check(program: Program) -> None:
     Buffers are written before they are read, inputs never written, outputs all written; values of a body are used
     after their definition; addresses have one stride for each index; work buffers alive at once have their own slot.
     """
-    defined = set(program.select(BufferKind.INPUT))
+    defined = {*program.select(BufferKind.INPUT), *program.select(BufferKind.TABLE)}
     for statement in program.statements:
         _check_statement(program, statement, defined)
     missing = set(program.select(BufferKind.OUTPUT)) - defined
@@ -63,9 +66,12 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
     read, written = accesses(statement)
     targets = {statement.buffer} if isinstance(statement, Fill) else {access.buffer for access in written}
     for buffer in targets:
-        _require(program.buffers[buffer].kind is not BufferKind.INPUT, f"{where}: writes the input b{buffer}")
+        kind = program.buffers[buffer].kind
+        _require(kind not in (BufferKind.INPUT, BufferKind.TABLE), f"{where}: writes the {kind.value} b{buffer}")
     for access in read:
         _require(access.buffer in defined, f"{where}: reads b{access.buffer} before it is written")
+    for access in (*read, *written):
+        _check_table(program, access, statement, where)
     match statement:
         case Loop():
             _check_loop(statement, where, defined)
@@ -76,11 +82,42 @@ def _check_statement(program: Program, statement: Statement, defined: set[int]) 
         case Recur():
             _check_rank((statement.a, statement.b, statement.c), len(statement.extents) + 1, where)
             _require(not targets & {a.buffer for a in read}, f"{where}: reads what it writes")
+        case Interpret():
+            _check_rows(program, statement, where)
         case Call():
             _check_rank((*statement.operands, statement.result), len(statement.batch), where)
         case Fill():
             pass
     defined |= targets
+
+
+def _check_table(program: Program, access: Access, statement: Statement, where: str) -> None:
+    """Positions are read from a table of them, by loops only, and lie in the buffer where its size is a number."""
+    if access.through is None:
+        return
+    table, size = program.buffers[access.through].table, element_count(program.buffers[access.buffer].shape)
+    _require(isinstance(statement, Loop), f"{where}: goes through a table, which only loops can")
+    _require(table is not None and table.typecode == "i", f"{where}: b{access.through} is no table of positions")
+    assert table is not None
+    positions = table.values()
+    _require(min(positions) >= 0, f"{where}: b{access.through} holds negative positions")
+    _require(not isinstance(size, int) or max(positions) < size, f"{where}: leaves b{access.buffer}")
+
+
+def _check_rows(program: Program, statement: Interpret, where: str) -> None:
+    """Every row has the number of a code, and places among the registers."""
+    table = program.buffers[statement.table].table
+    _require(table is not None and table.typecode == "i", f"{where}: b{statement.table} is no table of integers")
+    assert table is not None
+    words, width = table.values(), statement.width
+    count = element_count(program.buffers[statement.registers].shape)
+    _require(len(words) == (statement.count + 1) * width, f"{where}: has not {statement.count} rows of {width}")
+    _require(all(0 <= k < len(statement.codes) for k in words[:-width:width]), f"{where}: a code is missing")
+    _require(words[-width] == len(statement.codes), f"{where}: does not end")
+    for column in range(1, width):
+        _require(all(0 <= k < count for k in words[column::width]), f"{where}: a row leaves the registers")
+    for code, arity in statement.codes:
+        _require(_arity_fits(code, arity), f"{where}: {code_text(code)} has {arity} operands")
 
 
 def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
@@ -98,6 +135,8 @@ def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
                 pass
     for effect in loop.effects:
         _check_affine(effect.target.at, rank, where)
+        gathered = isinstance(effect, Store) and effect.target.through is not None
+        _require(not gathered, f"{where}: stores through a table, where two indices may meet")
         _require(0 <= effect.value < len(loop.body), f"{where}: an effect uses no value of the body")
         if isinstance(effect, Accumulate):
             _require(effect.combine in _REDUCTIONS, f"{where}: {effect.combine.value} is no reduction")

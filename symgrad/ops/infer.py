@@ -6,7 +6,7 @@ matrix properties of a result that is no square matrix are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgrad.core.expr import Expr
@@ -50,10 +50,14 @@ SAME_SIGN = Shared(ENTRYWISE | TRIANGLES)  # f(0) = 0, and f(x) has the sign of 
 of_smaller = Shared(frozenset({P.NONNEGATIVE, P.POSITIVE}))
 
 
-def common(operands: Iterable[Expr]) -> Properties:
+def common(operands: Sequence[Expr]) -> Properties:
     """Return the properties that all operands have."""
-    first, *others = operands
-    return first.properties.intersection(*(x.properties for x in others))
+    found = operands[0].properties
+    for x in operands[1:]:
+        if not found:
+            break
+        found = found & x.properties
+    return found
 
 
 def of_sum(operands: tuple[Expr, ...], _params: object) -> Properties:
@@ -82,6 +86,8 @@ def of_negative(operands: tuple[Expr, ...], _params: object) -> Properties:
 def of_product(operands: tuple[Expr, ...], _params: object) -> Properties:
     """Entry by entry. Of two semidefinite matrices it is semidefinite (Schur 1911)."""
     x, y = operands
+    if not (x.properties or y.properties or x is y):
+        return NONE
     found = common(operands) & {P.NONNEGATIVE, P.NONZERO}
     if x is y:
         found |= {P.NONNEGATIVE}

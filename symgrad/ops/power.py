@@ -9,11 +9,12 @@ from symgrad.core.numeric import IntegerPower, Libm, Scalar
 from symgrad.core.properties import NONE, Properties, Property
 from symgrad.core.traits import Commutative, Kink
 from symgrad.ops.define import elementwise
-from symgrad.ops.exponential import log
+from symgrad.ops.exponential import log, sqrt
 from symgrad.ops.infer import NONNEGATIVE_RESULT
 from symgrad.ops.piecewise import where
 
 LARGEST_UNROLLED_EXPONENT = 64
+LARGEST_HALF = 4
 
 
 def pow_partial_base(_z: Expr, x: Expr, p: Expr) -> Expr:
@@ -28,13 +29,29 @@ def pow_partial_exponent(z: Expr, x: Expr, _p: Expr) -> Expr:
     return z * log(x)
 
 
-def pow_numeric(node: Apply) -> Scalar:
+def pow_numeric(node: Apply) -> Scalar | None:
     _, p = node.operands
     if not isinstance(p, Literal):
         return Libm("pow")
+    if _is_half_integer(p):
+        return None
     if p.value == int(p.value) and abs(p.value) <= LARGEST_UNROLLED_EXPONENT:
         return IntegerPower(int(p.value))
     return Libm("pow")
+
+
+def _is_half_integer(p: Expr) -> bool:
+    return isinstance(p, Literal) and abs(p.value) < LARGEST_HALF and p.value % 1 == 0.5
+
+
+def pow_expand(node: Apply) -> Expr:
+    """x**1.5 is x*sqrt(x), which costs a tenth of it, and has its root in common with a norm and the like."""
+    x, p = node.operands
+    if not (isinstance(p, Literal) and _is_half_integer(p)):
+        return node
+    whole = int(abs(p.value))
+    root = sqrt(x) if whole == 0 else x * sqrt(x) if whole == 1 else x**whole * sqrt(x)
+    return 1 / root if p.value < 0 else root
 
 
 def pow_domain(node: Apply) -> tuple[Domain, ...]:
@@ -71,6 +88,7 @@ power = elementwise(
     notation=Infix("**", POWER, right_associative=True),
     latex="{0}^{{{1}}}",
     derivative=Partials((pow_partial_base, pow_partial_exponent)),
+    expand=pow_expand,
     numeric=pow_numeric,
     reference="numpy:power",
     mp="operator:pow",

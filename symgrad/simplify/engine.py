@@ -17,7 +17,6 @@ from symgrad.errors import ShapeError
 from symgrad.simplify.pieces import cut, join
 
 LARGEST_WHOLE = 300  # nodes; beyond it nobody reads the result, and what is shared has to stay shared
-MOST_PASSES = 2  # over pieces: the second sees the numbers that pieces became in the first
 
 Rule: TypeAlias = Callable[[Apply], Expr | None]
 Trace: TypeAlias = Callable[[Rule, Apply, Expr], None]  # a rule, the node it was applied to, what it made of it
@@ -63,8 +62,10 @@ def _rules_for(op: OpDef) -> tuple[Rule, ...]:
     return (*_elementwise_rules, *specific) if op.elementwise else specific
 
 
-def simplify(roots: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:
+def simplify(roots: Sequence[Expr], trace: Trace | None = None, settled: Sequence[Expr] = ()) -> list[Expr]:
     """Return equal expressions in normal form. What roots share stays shared. `trace` hears of every rule that fires.
+
+    `settled` are results of an earlier call: in a large formula, what they are made of is not looked at again.
 
     >>> import symgrad as sg
     >>> x = sg.scalar("x")
@@ -72,16 +73,25 @@ def simplify(roots: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:
     2*x**2; softplus(x)
     """
     rewrite = rewrite_once if trace is None else partial(rewrite_once, trace=trace)
-    result = list(roots)
-    for _ in range(MOST_PASSES):
-        if len(postorder(*result)) <= LARGEST_WHOLE:
-            return expand(result, rewrite)
-        pieces, stand_ins = cut(result)
-        rewritten = expand(pieces, rewrite)
-        result = join(rewritten, stand_ins)
-        if all(piece.operands for piece in rewritten[: len(stand_ins)]):
-            break
-    return result
+    if len(postorder(*roots)) <= LARGEST_WHOLE:
+        return expand(roots, rewrite)
+    result = _simplify_pieces(roots, rewrite, set(postorder(*settled)))
+    return result if len(postorder(*result)) > LARGEST_WHOLE else expand(result, rewrite)
+
+
+def _simplify_pieces(roots: Sequence[Expr], rewrite: Rule, settled: set[Expr]) -> list[Expr]:
+    """Rewrite piece by piece, operands first; a piece that became a number or an input stands for itself from then."""
+    pieces, stand_ins, nodes = cut(roots)
+    done: dict[Expr, Expr] = {}
+    rewritten: list[Expr] = []
+    for piece, stand_in, node in zip(pieces, stand_ins, nodes, strict=False):
+        if node in settled:
+            done[piece] = piece
+        (result,) = expand([piece], rewrite, done)
+        if not result.operands:
+            done[stand_in] = result
+        rewritten.append(result)
+    return join([*rewritten, *expand(pieces[len(nodes) :], rewrite, done)], stand_ins)
 
 
 def registered_rules() -> dict[str, Rule]:

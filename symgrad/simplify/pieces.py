@@ -20,14 +20,15 @@ _COLLECTED: frozenset[OpDef] = frozenset({add, sub, neg, mul, div, power, sqrt})
 LONGEST_CHAIN = 6
 
 
-def cut(roots: Sequence[Expr]) -> tuple[list[Expr], list[Input]]:
-    """Return the pieces (the roots last) and, for each piece but the roots, the input that stands for it."""
+def cut(roots: Sequence[Expr]) -> tuple[list[Expr], list[Input], list[Expr]]:
+    """Return the pieces (the roots last) and, for each but the roots, the input and the node it stands for."""
     order = postorder(*roots)
     uses = Counter(operand for node in order for operand in node.operands)
     new: dict[Expr, Expr] = {}
     depth: dict[Expr, int] = {}
     pieces: list[Expr] = []
     stand_ins: list[Input] = []
+    nodes: list[Expr] = []
     for node in order:
         piece = rebuild(node, new)
         if not isinstance(node, Apply) or node.op not in _COLLECTED:
@@ -41,8 +42,9 @@ def cut(roots: Sequence[Expr]) -> tuple[list[Expr], list[Input]]:
         stand_in = Input(f"__piece_{len(pieces)}", node.shape, node.properties)
         pieces.append(piece)
         stand_ins.append(stand_in)
+        nodes.append(node)
         new[node] = stand_in
-    return [*pieces, *(new[root] for root in roots)], stand_ins
+    return [*pieces, *(new[root] for root in roots)], stand_ins, nodes
 
 
 def join(pieces: Sequence[Expr], stand_ins: Sequence[Input]) -> list[Expr]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from symgrad.core.dims import named
-from symgrad.core.numeric import Instruction
+from symgrad.core.numeric import Instruction, Table
 from symgrad.lowering.kernel_ir import (
     Access,
     Accumulate,
@@ -16,6 +16,7 @@ from symgrad.lowering.kernel_ir import (
     Fill,
     Load,
     Loop,
+    Matmul,
     Program,
     Store,
 )
@@ -65,3 +66,37 @@ def test_a_slot_has_one_size():
     buffers = (*BUFFERS, Buffer(BufferKind.WORK, (m,)))
     with pytest.raises(IllegalProgram, match="different sizes"):
         check(Program(buffers, (COPY,)))
+
+
+POSITIONS = Buffer(BufferKind.TABLE, (3,), table=Table.of("i", [0, 4, 2]))
+TAKE = Loop((3,), (Load(Access(0, AT, 2)),), (Store(Access(1, AT), 0),))
+ADD = Accumulate(Access(1, AT, 2), Instruction.ADD, 0)
+
+
+def through_table(statement, table=POSITIONS, size=5):
+    buffers = (Buffer(BufferKind.INPUT, (size,), "v"), Buffer(BufferKind.OUTPUT, (size,)), table)
+    return Program(buffers, (Fill(1, 0.0), statement))
+
+
+def test_loops_take_and_add_through_tables():
+    check(through_table(TAKE))
+    check(through_table(TAKE, size=n))
+    check(through_table(replace(TAKE, effects=(ADD,))))
+
+
+ASTRAY = {
+    "leaves b0": through_table(TAKE, size=4),
+    "negative positions": through_table(TAKE, replace(POSITIONS, table=Table.of("i", [0, -1, 2]))),
+    "no table of positions": through_table(TAKE, replace(POSITIONS, table=Table.of("d", [0, 1, 2]))),
+    "writes the table": through_table(replace(TAKE, effects=(Store(Access(2, AT), 0),))),
+    "stores through a table": through_table(replace(TAKE, effects=(Store(Access(1, AT, 2), 0),))),
+    "only loops can": through_table(
+        Matmul((), 1, 1, 1, *(Access(k, Affine(0, (1, 1)), 2 if k == 0 else None) for k in (0, 0, 1)))
+    ),
+}
+
+
+@pytest.mark.parametrize("message", ASTRAY)
+def test_each_broken_rule_of_tables_is_named(message):
+    with pytest.raises(IllegalProgram, match=message):
+        check(ASTRAY[message])

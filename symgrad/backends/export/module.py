@@ -188,7 +188,7 @@ def _numba(request: Request, parts: Parts) -> None:
     for name, outputs in _functions(request).items():
         scope = request.scope()
         names = request.result_names(scope)[: len(outputs)]
-        program = lower(outputs, list(request.formula.inputs.values()), tuned=False)
+        program = lower(outputs, list(request.formula.inputs.values()), tuned=False, factored=False)
         writer = LoopWriter(program, scope, names)
         body = writer.write()
         lines = [*sizes_read(scope, list(writer.needed)), *body, f"return {', '.join(names)}"]

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils
@@ -24,6 +25,7 @@ from symgrad.backends.numba.arguments import OBJECTS
 from symgrad.backends.numba.calling import emit_entry
 from symgrad.backends.numba.entry import ArrayArgument, NumberArgument, ResultsArgument, entry_symbol, make_entry
 from symgrad.backends.numba.factored import is_emitted, routine_function
+from symgrad.backends.numba.interpreter import emit_interpreter
 from symgrad.backends.numba.layout import Layout, Region
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
@@ -35,7 +37,20 @@ from symgrad.backends.numba.workspace import Workspace
 from symgrad.backends.options import Options
 from symgrad.core.dims import element_count
 from symgrad.core.numeric import WEIGHTED_GRAM, Libm, Special
-from symgrad.lowering.kernel_ir import BufferKind, Call, Compute, Fill, Loop, Matmul, Program, Recur, Statement, Strip
+from symgrad.lowering.kernel_ir import (
+    Buffer,
+    BufferKind,
+    Call,
+    Compute,
+    Fill,
+    Interpret,
+    Loop,
+    Matmul,
+    Program,
+    Recur,
+    Statement,
+    Strip,
+)
 from symgrad.lowering.liveness import padded
 
 I32 = ir.IntType(32)
@@ -162,6 +177,8 @@ class _Main:
             self.bases[base] = self.builder.load(self.builder.gep(pointers, [ir.Constant(I64, position)]))
         self.scope.dims = self._load_dims(self.builder, dims)
         self._place_work(work)
+        for member, buffer in enumerate(self.program.select(BufferKind.TABLE)):
+            self.bases[Region.TABLES, member] = self._table(self.program.buffers[buffer], f"table_{self.key}_{member}")
         for statement in self.program.statements:
             self._statement(statement)
         self.builder.ret(ir.Constant(I32, 0))
@@ -175,7 +192,7 @@ class _Main:
             case Fill():
                 count = element_count(self.program.buffers[statement.buffer].shape)
                 emit_fill(self.scope, statement, self.scope.size(count))
-            case Loop() | Matmul() | Recur() | Call():
+            case Loop() | Matmul() | Recur() | Call() | Interpret():
                 self._call_function(statement, f"statement_{self.key}_{len(self.functions)}")
 
     def _strip(self, strip: Strip) -> None:
@@ -200,11 +217,22 @@ class _Main:
             self.bases[Region.SLOTS, member] = self.builder.gep(work, [offset])
             offset = self.builder.add(offset, self.scope.size(padded(size)))
 
+    def _table(self, buffer: Buffer, name: str) -> ir.Value:
+        """Return the pointer to a constant array; as a string, which LLVM reads much faster than numbers."""
+        assert buffer.table is not None
+        values = np.array(buffer.table.values(), np.int32 if buffer.table.typecode == "i" else self.options.dtype)
+        content = bytearray(values.tobytes())
+        kind = ir.ArrayType(ir.IntType(8), len(content))
+        place = ir.GlobalVariable(self.builder.module, kind, name)
+        place.linkage, place.global_constant, place.align = "internal", True, 64
+        place.initializer = ir.Constant(kind, content)
+        return self.builder.bitcast(place, self.real.as_pointer())
+
     def _pointer(self, buffer: int) -> ir.Value:
         place = self.layout.places[buffer]
         return _at(self.builder, self.bases[place.base], place.element)
 
-    def _call_function(self, statement: Loop | Matmul | Recur | Call, name: str) -> None:
+    def _call_function(self, statement: Loop | Matmul | Recur | Call | Interpret, name: str) -> None:
         """Call the function of a statement; statements that differ in nothing but their buffers share it."""
         order: list[int] = []
 
@@ -222,7 +250,9 @@ class _Main:
             self.functions[key] = self._function(statement, name, bases)
         self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
-    def _function(self, statement: Loop | Matmul | Recur | Call, name: str, bases: list[Base]) -> ir.Function:
+    def _function(
+        self, statement: Loop | Matmul | Recur | Call | Interpret, name: str, bases: list[Base]
+    ) -> ir.Function:
         pointer = self.real.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.scope.dims) + [pointer] * len(bases))
         function = ir.Function(self.function.module, kind, name)
@@ -245,6 +275,8 @@ class _Main:
                 emit_recurrence(scope, statement)
             case Call():
                 emit_weighted_gram(scope, statement, self.use)
+            case Interpret():
+                emit_interpreter(scope, statement, self.use)
         builder.ret_void()
         return function
 

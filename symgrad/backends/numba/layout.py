@@ -18,11 +18,12 @@ class Region(Enum):
     SCALARS = "scalars"  # inputs first, then outputs
     SCRATCH = "scratch"  # single work elements, at the start of the work array
     SLOTS = "slots"  # work arrays, after them
+    TABLES = "tables"  # constants in the machine code
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`member` numbers the array within ARRAYS, the work slot within SLOTS; `element` the scalar in the others."""
+    """`member` numbers the array of ARRAYS, SLOTS and TABLES; `element` the scalar in the others."""
 
     region: Region
     member: int = 0
@@ -75,6 +76,8 @@ def make_layout(program: Program) -> Layout:
         else:
             slots[slot] = count
             places[buffer] = Place(Region.SLOTS, member=list(slots).index(slot))
+    for member, buffer in enumerate(program.select(BufferKind.TABLE)):
+        places[buffer] = Place(Region.TABLES, member=member)
     inputs = program.select(BufferKind.INPUT)
     return Layout(
         places=tuple(places[k] for k in range(len(program.buffers))),

@@ -144,7 +144,7 @@ def _emit_body(
     for effect in loop.effects:
         match effect:
             case Store(target, value):
-                scope.builder.store(values[value], scope.element(target.buffer, target.at, indices))
+                scope.builder.store(values[value], scope.accessed(target, indices))
             case Accumulate() if effect in registers:
                 value = values[effect.value]
                 wide = registers[effect].type
@@ -165,7 +165,7 @@ def _emit_item(
         case SizeNumber(size):
             return b.sitofp(scope.size(size), scope.real)
         case Load(source):
-            return b.load(scope.element(source.buffer, source.at, indices))
+            return b.load(scope.accessed(source, indices))
         case Inside(at):
             inside = b.icmp_signed(">=", scope.address(at, indices), ir.Constant(I64, 0))
             return b.uitofp(inside, scope.real)
@@ -174,7 +174,7 @@ def _emit_item(
 
 
 def _combine_into_memory(scope: Scope, effect: Accumulate, value: ir.Value, indices: list[ir.Value]) -> None:
-    pointer = scope.element(effect.target.buffer, effect.target.at, indices)
+    pointer = scope.accessed(effect.target, indices)
     scope.builder.store(_combine(scope, effect.combine, scope.builder.load(pointer), value), pointer)
 
 

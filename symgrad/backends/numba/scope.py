@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from llvmlite import ir
 
 from symgrad.core.dims import Dim, FloorDiv, Size
-from symgrad.lowering.kernel_ir import CACHE, FEWEST, NARROW, Affine, Block
+from symgrad.lowering.kernel_ir import CACHE, FEWEST, NARROW, Access, Affine, Block
 
-I64 = ir.IntType(64)
+I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
 @dataclass(slots=True)
@@ -68,6 +68,15 @@ class Scope:
     def element(self, buffer: int, at: Affine, indices: Sequence[ir.Value]) -> ir.Value:
         """Return the pointer to an element."""
         return self.builder.gep(self.pointers(buffer), [self.address(at, indices)], inbounds=True)
+
+    def accessed(self, access: Access, indices: Sequence[ir.Value]) -> ir.Value:
+        """Return the pointer to an element, also one that is reached through a table."""
+        if access.through is None:
+            return self.element(access.buffer, access.at, indices)
+        b = self.builder
+        table = b.bitcast(self.pointers(access.through), I32.as_pointer())
+        position = b.load(b.gep(table, [self.address(access.at, indices)], inbounds=True))
+        return b.gep(self.pointers(access.buffer), [b.sext(position, I64)], inbounds=True)
 
     @contextmanager
     def loop(self, extent: ir.Value) -> Iterator[ir.Value]:

@@ -104,9 +104,11 @@ def load_vector_library() -> bool:
     return True
 
 
-def _keep(module: ir.Module, functions: Iterable[ir.Function]) -> None:
+def _keep(module: ir.Module, functions: Sequence[ir.Function]) -> None:
     """List `functions` in @llvm.compiler.used."""
     kept: dict[str, ir.Function] = module.__dict__.setdefault("_symgrad_vector_functions", {})
+    if all(function.name in kept for function in functions):
+        return
     kept.update((function.name, function) for function in functions)
     pointer = ir.IntType(8).as_pointer()
     array = ir.ArrayType(pointer, len(kept))

@@ -25,7 +25,7 @@ def writer(program: Program, *inputs: Input) -> LoopWriter:
 
 
 def written(expr: Expr, *inputs: Input) -> str:
-    return "\n".join(writer(lower([expr], list(inputs), tuned=False), *inputs).write())
+    return "\n".join(writer(lower([expr], list(inputs), tuned=False, factored=False), *inputs).write())
 
 
 def test_a_loop_over_whole_axes_indexes_them() -> None:
