@@ -149,9 +149,7 @@ class _Spreading:
             case Strip():
                 raise TypeError(STRIPS)
             case Interpret():
-                raise OperandError(
-                    "a formula of so many operations is evaluated at one point at a time"
-                )
+                raise OperandError("a formula of so many operations is evaluated at one point at a time")
 
     def _loop(self, loop: Loop) -> Loop:
         body = tuple(self._item(item) for item in loop.body)

@@ -199,11 +199,17 @@ def _numba(request: Request, parts: Parts) -> None:
         doc = f'"""Return {_results(request) if len(outputs) > 1 else request.title}, computed by loops."""'
         source = "".join(f"    {line}\n" for line in [doc, *lines])
         parts.functions.append(f'@njit(error_model="numpy")\ndef compiled_{name}({parameters}):\n{source}')
-        call = f"compiled_{name}({parameters})"
-        calling = [f"return {call}"]
+        results = "return" if len(outputs) == 1 else f"{', '.join(names)} ="
+        calling = _call_lines(f"{results} compiled_{name}", parameters)
         if len(outputs) > 1:
-            calling = [f"{', '.join(names)} = {call}", _returned(request, names)]
+            calling.append(_returned(request, names))
         parts.functions.append(_function(request, name, [_reading(scope), *calling]))
+
+
+def _call_lines(head: str, arguments: str) -> list[str]:
+    """Return a call in a function's body, on one line or as ruff breaks it."""
+    line = f"{head}({arguments})"
+    return [line] if len(line) + 4 <= _WIDTH else [f"{head}(", f"    {arguments}", ")"]
 
 
 def _need_modules(parts: Parts, writer: LoopWriter, lines: Sequence[str]) -> None:

@@ -145,4 +145,4 @@ def test_gram_products_of_a_batch_use_syrk():
     np.testing.assert_allclose(found, s @ s.transpose(0, 2, 1), rtol=1e-13, atol=1e-13)
     program = lower([f], list(f.inputs.values()))
     _, symbols = compile_function(program, make_layout(program), Options(), "probe")
-    assert [symbol.function for symbol in symbols] == ["dsyrk"]
+    assert [symbol.function for symbol in symbols if symbol.library == "blas"] == ["dsyrk"]
