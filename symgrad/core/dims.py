@@ -53,6 +53,8 @@ class Dim:
     terms: tuple[tuple[Monomial, int], ...]
 
     def __add__(self, other: Size) -> Size:
+        if other == 0:
+            return self
         return _polynomial([*self.terms, *_terms(other)])
 
     __radd__ = __add__
@@ -67,6 +69,8 @@ class Dim:
         return self * -1 + other
 
     def __mul__(self, other: Size) -> Size:
+        if isinstance(other, int):
+            return Dim(tuple((monomial, c * other) for monomial, c in self.terms)) if other else 0
         return _polynomial(
             [(tuple(sorted(a + b, key=_atom_key)), x * y) for a, x in self.terms for b, y in _terms(other)]
         )
@@ -131,14 +135,14 @@ def substitute(size: Size, sizes: Mapping[str, Size]) -> Size:
     >>> substitute(n*m + 1, {"n": m + 2})
     m*m + 2*m + 1
     """
-    if isinstance(size, int):
+    if isinstance(size, int) or sizes.keys().isdisjoint(size.names()):
         return size
     total: Size = 0
     for monomial, coefficient in size.terms:
-        product: Size = coefficient
+        product: Size = 1
         for atom in monomial:
             product = product * _substitute_atom(atom, sizes)
-        total = total + product
+        total = total + product * coefficient
     return total
 
 
