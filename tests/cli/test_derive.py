@@ -8,6 +8,7 @@ import sys
 import textwrap
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -211,9 +212,13 @@ def test_the_readme_shows_what_is_printed(run):
 
 
 def test_the_readmes_python_runs(capsys):
-    (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(source, {})
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec("\n".join(blocks), names)
     assert capsys.readouterr().out.endswith("True\n")
+    X, y = np.array([[1.0, 0.5], [0.2, -1.0]]), np.array([1.0, -1.0])
+    w = names["descend"](X, np.zeros(2), y, 0.1, 5)
+    assert names["kernel"](X=X, w=w, y=y, lam=0.1) < names["kernel"](X=X, w=np.zeros(2), y=y, lam=0.1)
 
 
 @pytest.mark.parametrize(

@@ -83,15 +83,34 @@ def formula(index: int) -> Expr:
     rng = random.Random(index)
     while True:
         found = applied(TOPS[index % len(TOPS)], rng, DEPTH)
-        if found.inputs:
+        if found.inputs and not divides_by_zero(found):
             return found
+
+
+def divides_by_zero(node: Expr) -> bool:
+    """Say whether a formula such as 1/(y - y) was drawn, which has no value anywhere."""
+    try:
+        evaluate_mp([node], dict.fromkeys(node.inputs, 0.625) | {"x": 0.375}, 20)
+    except ZeroDivisionError:
+        return True
+    return False
 
 
 def real_branches(tree):
     """SymPy differentiates abs and sign of what it cannot prove real as complex functions: write them as branches."""
     tree = tree.xreplace({sympy.Symbol(name): sympy.Symbol(name, real=True) for name in NAMES})
+    tree = tree.replace(is_root_of_absolute, root_of_square)
     tree = tree.replace(sympy.Abs, absolute)
     return tree.replace(sympy.sign, signum)
+
+
+def is_root_of_absolute(tree):
+    return isinstance(tree, sympy.Pow) and isinstance(tree.base, sympy.Abs)
+
+
+def root_of_square(tree):
+    """The power of an absolute value, without branches: SymPy takes the root of -3 in one that is never reached."""
+    return (tree.base.args[0] ** 2) ** (tree.exp / 2)
 
 
 def absolute(x):

@@ -37,7 +37,7 @@ def test_value_and_derivative(text: str, x: Any) -> None:
         assert value == pytest.approx(float(exact), rel=1e-14)
         for position in np.ndindex(np.shape(x)):
             moved = exact - _at(formula, _moved(x, position, step))
-            assert gradient["x"][position] == pytest.approx(float(moved / step), rel=1e-13, abs=1e-300)
+            assert np.asarray(gradient["x"])[position] == pytest.approx(float(moved / step), rel=1e-13, abs=1e-300)
 
 
 def _moved(x: Any, position: tuple[int, ...], step: Any) -> np.ndarray:
