@@ -30,6 +30,23 @@ def value_and_grad(formula: str | sg.Expr, wrt: Sequence[str]) -> Build:
     return build
 
 
+def numbers(formula: str, wrt: Sequence[str]) -> Build:
+    """Value and derivatives of a formula of numbers, by the function that `kernel.njit` has for compiled code."""
+
+    def build(data: Data) -> Call:
+        kernel = sg.compile(formula, wrt=list(wrt))
+        inputs = [data[name] for name in kernel.inputs]
+        value_and_grad = kernel.njit.value_and_grad
+
+        def call() -> list[object]:
+            value, derivatives = value_and_grad(*inputs)
+            return [value, *derivatives]
+
+        return call
+
+    return build
+
+
 def hessian(formula: str, wrt: str) -> Build:
     """The Hessian alone."""
 
