@@ -99,7 +99,7 @@ def check_kernel(case: Case) -> list[Finding]:
         value, found = sg.compile(formula).value_and_grad(case.values)
         first = sg.jacobian(formula)
         claims = [checker.kernel("kernel", np.asarray(value), formula)]
-        return [*claims, *(checker.kernel(f"kernel {name}", found[name], first[name]) for name in first)]
+        return [*claims, *(checker.kernel(f"kernel {name}", np.asarray(found[name]), first[name]) for name in first)]
     except SymgradError as error:
         return [Finding("kernel", Verdict.REFUSED, detail=f"{error.kind}: {error.message}")]
     except Exception as error:
