@@ -7,20 +7,18 @@ from dataclasses import dataclass, replace
 
 from symgrad.lowering.kernel_ir import (
     Access,
+    Affine,
     Buffer,
     BufferKind,
-    Call,
     Fill,
     Interpret,
-    Load,
     Loop,
-    Matmul,
     Program,
-    Recur,
     Statement,
     Strip,
     accesses,
     buffers_touched,
+    map_addresses,
 )
 from symgrad.lowering.liveness import share_slots
 
@@ -59,24 +57,18 @@ def renumbered(statement: Statement, new: Callable[[int], int]) -> Statement:
         through = None if access.through is None else new(access.through)
         return replace(access, buffer=new(access.buffer), through=through)
 
+    def same(at: Affine) -> Affine:
+        return at
+
     match statement:
-        case Loop(_, body, effects):
-            items = tuple(Load(moved(item.source)) if isinstance(item, Load) else item for item in body)
-            targets = tuple(replace(effect, target=moved(effect.target)) for effect in effects)
-            return replace(statement, body=items, effects=targets)
         case Fill(buffer):
             return replace(statement, buffer=new(buffer))
-        case Matmul(a=a, b=b, c=c):
-            return replace(statement, a=moved(a), b=moved(b), c=moved(c))
-        case Recur(a=a, b=b, c=c):
-            return replace(statement, a=moved(a), b=moved(b), c=moved(c))
-        case Call():
-            operands = tuple(map(moved, statement.operands))
-            return replace(statement, operands=operands, result=moved(statement.result))
-        case Strip(_, body):
-            return replace(statement, body=tuple(renumbered(inner, new) for inner in body))
         case Interpret(registers, table):
             return replace(statement, registers=new(registers), table=new(table))
+        case Strip(_, body):  # which may hold a Fill
+            return replace(statement, body=tuple(renumbered(inner, new) for inner in body))
+        case _:
+            return map_addresses(statement, moved, same)
 
 
 def _program(whole: Program, statements: Sequence[Statement], first: dict[int, Buffer]) -> Program:

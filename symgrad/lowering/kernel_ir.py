@@ -7,8 +7,8 @@ of the program. `str(program)` is complete, of tables it has a hash: equal texts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
 from itertools import chain
@@ -395,6 +395,34 @@ def accesses(statement: Statement) -> tuple[list[Access], list[Access]]:
             return [whole], [whole]
         case Fill():
             return [], []
+
+
+def map_addresses(
+    statement: Statement, access: Callable[[Access], Access], guard: Callable[[Affine], Affine]
+) -> Statement:
+    """Return the statement with each access replaced, and the functions of its `Inside` items.
+
+    A `Fill` and an `Interpret`, which name whole buffers, are left as they are.
+    """
+    match statement:
+        case Loop(extents, body, effects):
+            items = tuple(
+                Load(access(item.source))
+                if isinstance(item, Load)
+                else Inside(guard(item.at))
+                if isinstance(item, Inside)
+                else item
+                for item in body
+            )
+            return Loop(extents, items, tuple(replace(e, target=access(e.target)) for e in effects))
+        case Matmul() | Recur():
+            return replace(statement, a=access(statement.a), b=access(statement.b), c=access(statement.c))
+        case Call():
+            return replace(statement, operands=tuple(map(access, statement.operands)), result=access(statement.result))
+        case Strip(name, body):
+            return Strip(name, tuple(map_addresses(inner, access, guard) for inner in body))
+        case Fill() | Interpret():
+            return statement
 
 
 def buffers_touched(statement: Statement) -> set[int]:

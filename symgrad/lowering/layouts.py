@@ -15,18 +15,14 @@ from symgrad.lowering.contraction import merge_batch
 from symgrad.lowering.kernel_ir import (
     Access,
     Affine,
-    Call,
     Fill,
-    Inside,
-    Interpret,
-    Load,
     Loop,
     Matmul,
     Program,
-    Recur,
     Statement,
     Strip,
     buffers_touched,
+    map_addresses,
 )
 from symgrad.lowering.looporder import arrange, cost
 
@@ -168,29 +164,11 @@ def _finished(statement: Statement) -> Statement:
 
 def _renamed(statement: Statement, names: Mapping[str, Size]) -> Statement:
     """Return the statement with the named strides replaced."""
-    match statement:
-        case Loop(extents, body, effects):
-            items = tuple(
-                Load(_access(item.source, names))
-                if isinstance(item, Load)
-                else Inside(_affine(item.at, names))
-                if isinstance(item, Inside)
-                else item
-                for item in body
-            )
-            return Loop(extents, items, tuple(replace(e, target=_access(e.target, names)) for e in effects))
-        case Matmul() | Recur():
-            a, b, c = (_access(x, names) for x in (statement.a, statement.b, statement.c))
-            return replace(statement, a=a, b=b, c=c)
-        case Strip(name, body):
-            return Strip(name, tuple(_renamed(inner, names) for inner in body))
-        case Call() | Fill() | Interpret():
-            return statement
 
+    def affine(at: Affine) -> Affine:
+        return Affine(substitute(at.offset, names), tuple(substitute(stride, names) for stride in at.strides))
 
-def _access(access: Access, names: Mapping[str, Size]) -> Access:
-    return replace(access, at=_affine(access.at, names))
+    def access(found: Access) -> Access:
+        return replace(found, at=affine(found.at))
 
-
-def _affine(at: Affine, names: Mapping[str, Size]) -> Affine:
-    return Affine(substitute(at.offset, names), tuple(substitute(stride, names) for stride in at.strides))
+    return map_addresses(statement, access, affine)
