@@ -10,7 +10,7 @@ import numpy as np
 
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
-from symgrad.verification.checks import GradientKernel, Subject, check_point
+from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
 from symgrad.verification.model import Check, Point, Report, Route, Verdict
 from symgrad.verification.sampling import Sampler
 
@@ -50,13 +50,13 @@ def verify(
     notes: dict[str, None] = {}
     for number in range(total):
         try:
-            point, found, note = _check_one(subject, sampler, number, len(chosen), at if number == points else None)
+            point, examination = _check_one(subject, sampler, number, len(chosen), at if number == points else None)
         except InvalidValueError as error:
             reasons.append(error.message)
         else:
             chosen.append(point)
-            checks += found
-            notes.update({note: None} if note else {})
+            checks += examination.checks
+            notes.update({examination.note: None} if examination.note else {})
         if progress is not None:
             progress(number + 1, total)
     verdict, why = _conclude(checks, tuple(x.name for x in wrt), chosen, reasons)
@@ -75,14 +75,15 @@ def verify(
 
 def _check_one(
     subject: Subject, sampler: Sampler, number: int, index: int, at: Mapping[str, Any] | None
-) -> tuple[Point, list[Check], str]:
+) -> tuple[Point, Examination]:
     """Check at one point. Where rounding hides the derivative at a drawn point, another one is drawn."""
     for attempt in range(DRAWS_OF_A_POINT):
         point = sampler.draw(number + attempt, at)
-        found, note = check_point(subject, point, index, sampler.rng)
+        examination = examine(subject, point, index, sampler.rng)
+        found = examination.checks
         if point.given or not any(map(_is_open, found)) or any(c.verdict is Verdict.FAIL for c in found):
             break
-    return point, found, note
+    return point, examination
 
 
 def _is_open(check: Check) -> bool:

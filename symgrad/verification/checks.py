@@ -22,15 +22,15 @@ from symgrad.diff.pushforward import push_forward
 from symgrad.diff.tangent import project
 from symgrad.errors import InvalidValueError
 from symgrad.verification import differences, precise, rounding
+from symgrad.verification.evidence import COARSEST, TINY, Evidence
 from symgrad.verification.manifold import retract, sharpen
 from symgrad.verification.model import Check, Point, Route, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
 from symgrad.verification.sampling import violations
 
-COARSEST = 1e-6  # a check that would not see a relative error of this size says nothing
 MOST_PRECISE_OPERATIONS = 20_000  # of an evaluation at 50 digits; about 0.1 s, and a point takes some ten of them
+_KINK = "kink: between the one-sided slopes"
 _DIFFERENCE_FLOOR = 450  # ulps of the derivative that a difference table is trusted to at best
-_TINY = 1e-300
 
 
 class GradientKernel(Protocol):
@@ -102,33 +102,79 @@ class Expected:
     exact: bool  # at 50 digits; otherwise from the NumPy interpreter
     note: str = ""
 
+    @property
+    def natural(self) -> float:
+        """The scale of a derivative in units of its input, for one that is zero: the value itself."""
+        return float(np.max(np.abs(precise.as_float(self.value.value)), initial=0.0))
 
-def check_point(subject: Subject, point: Point, number: int, rng: np.random.Generator) -> tuple[list[Check], str]:
-    """Run every route at a point. Returns the checks, and what could not be checked (empty: nothing)."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class At:
+    """What the routes share at one point."""
+
+    subject: Subject
+    point: Point
+    number: int
+    expected: Expected
+    rng: np.random.Generator
+
+    def x(self, node: Input) -> np.ndarray:
+        """The value of an input as an array of floats."""
+        return np.asarray(self.point.values[node.name], float)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """A derivative as some part of the machinery gives it, and the evidence that judges it."""
+
+    evidence: Evidence
+    found: np.ndarray
+
+    def check(self) -> Check:
+        """Return the verdict."""
+        return self.evidence.judge(self.found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """What was found at a point: the checks, and for each input the findings that its checks came from.
+
+    `exact` says that the reference has 50 digits, `note` what could not be checked (empty: nothing).
+    """
+
+    checks: tuple[Check, ...]
+    findings: Mapping[str, tuple[Finding, ...]]
+    exact: bool = False
+    note: str = ""
+
+
+def examine(subject: Subject, point: Point, number: int, rng: np.random.Generator) -> Examination:
+    """Run every route at a point."""
     if not all(np.size(point.values[x.name]) for x in subject.wrt):
-        return [_nothing(number)], ""
+        return Examination((_nothing(number),), {})
     outside = violations(subject.output, point.values)
     if outside:
-        return [_open(Route.VALUE, number, None, "the formula is not defined at this point")], ""
+        return Examination((_open(number, "the formula is not defined at this point"),), {})
     try:
         expected = _expect(subject, point, rng)
     except np.linalg.LinAlgError as error:
-        return [_open(Route.VALUE, number, None, f"the reference has no value: {error}")], ""
+        return Examination((_open(number, f"the reference has no value: {error}"),), {})
     value, found = subject.kernel.value_and_grad(point.values)
     other, residuals = subject.kernel.forward(point.values)
-    checks = [_check_value(subject, expected, number, [subject.kernel(point.values), value, other])]
+    values = [subject.kernel(point.values), value, other]
     cotangent = np.asarray(rng.normal(size=expected.value.value.shape), subject.kernel.dtype)
     pulled = subject.kernel.backward(residuals, cotangent)
+    at = At(subject, point, number, expected, rng)
+    findings = {x.name: _examine_input(at, x, np.asarray(found[x.name], float)) for x in subject.wrt}
     for x in subject.wrt:
-        gradient = np.asarray(found[x.name], float)
-        routes = [_check_formula(subject, point, expected, number, x.name, rng)] if expected.exact else []
-        routes.append(_check_gradient(subject, point, expected, number, x.name, gradient))
-        routes.append(_check_differences(subject, point, expected, number, x.name, gradient, rng))
-        routes.append(_check_adjoint(subject, point, expected, number, x.name, cotangent, pulled[x.name], rng))
-        checks += _weigh([check for check in routes if check is not None], expected.exact)
+        finding = Finding(_adjoint_evidence(at, x, cotangent), np.asarray(pulled[x.name], float))
+        findings[x.name] = (*findings[x.name], finding)
+    checks = [_check_value(at, values)]
+    for group in findings.values():
+        checks += weigh([finding.check() for finding in group], expected.exact)
     if not expected.exact:
         checks = [_say_interpreter(check) for check in checks]
-    return checks, expected.note
+    return Examination(tuple(checks), findings, expected.exact, expected.note)
 
 
 def _say_interpreter(check: Check) -> Check:
@@ -141,8 +187,8 @@ def _nothing(number: int) -> Check:
     return Check(Route.VALUE, number, None, Verdict.FAIL, 0.0, 0.0, np.inf, 0.0, 0, detail="nothing was compared")
 
 
-def _open(route: Route, number: int, name: str | None, why: str) -> Check:
-    return Check(route, number, name, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
+def _open(number: int, why: str) -> Check:
+    return Check(Route.VALUE, number, None, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
 
 
 # --- what is expected ------------------------------------------------------------------------------------------------
@@ -158,7 +204,7 @@ def _expect(subject: Subject, point: Point, rng: np.random.Generator) -> Expecte
     centres = [precise.as_float(truth.value) for truth in values]
     spreads = rounding.spreads(exprs, point.values, centres, rng, subject.eps, point.sizes, inexact)
     bounds = [
-        rounding.INFLATION * spread + precise.as_float(truth.uncertainty) + _TINY
+        rounding.INFLATION * spread + precise.as_float(truth.uncertainty) + TINY
         for spread, truth in zip(spreads, values, strict=True)
     ]
     return Expected(
@@ -195,11 +241,26 @@ def operation_count(exprs: Sequence[Expr], point: Point) -> int:
 # --- routes ----------------------------------------------------------------------------------------------------------
 
 
-def _check_value(subject: Subject, expected: Expected, number: int, found: Sequence[Any]) -> Check:
-    """All kernels that give the value: alone, fused with the derivatives, and forward."""
-    error = np.max([_distance(np.asarray(value, float), expected.value.value) for value in found], axis=0)
-    truth = precise.as_float(expected.value.value)
-    return _judge(subject, Route.VALUE, number, None, error, expected.value_rounding, truth, 0.0)
+def _check_value(at: At, found: Sequence[Any]) -> Check:
+    """All kernels that give the value: alone, fused with the derivatives, and forward. Returns the worst check."""
+    truth, bound = at.expected.value.value, at.expected.value_rounding
+    evidence = Evidence(Route.VALUE, at.number, None, truth, truth, bound, coarsest=np.inf)
+    checks = [evidence.judge(np.asarray(value, float)) for value in found]
+    return max(checks, key=_badness)
+
+
+def _badness(check: Check) -> tuple[bool, float]:
+    return check.verdict is not Verdict.PASS, np.inf if np.isnan(check.error) else check.error
+
+
+def _examine_input(at: At, node: Input, gradient: np.ndarray) -> tuple[Finding, ...]:
+    """Return what the routes say of a derivative: its formula where there is one at 50 digits, and the kernel's."""
+    formula = _formula_evidence(at, node) if at.expected.exact else None
+    return (
+        *([] if formula is None else [Finding(formula, at.expected.gradients[node.name].value)]),
+        Finding(_gradient_evidence(at, node), gradient),
+        Finding(_difference_evidence(at, node), gradient),
+    )
 
 
 def _rounded_numbers(
@@ -225,170 +286,135 @@ def _is_rounded(value: float) -> bool:
     return isinstance(value, float) and frexp(value)[0] not in (0.0, 0.5, -0.5)
 
 
-def _check_formula(
-    subject: Subject, point: Point, expected: Expected, number: int, name: str, rng: np.random.Generator
-) -> Check | None:
+def _formula_evidence(at: At, node: Input) -> Evidence | None:
+    """Differences at 65 digits along a random direction; None where a step leaves the domain: at its edge."""
     import mpmath
 
-    x = np.asarray(point.values[name], float)
-    direction = _units(x) * rng.uniform(0.5, 1.5, size=x.shape) * rng.choice([-1.0, 1.0], size=x.shape)
-    sharp = replace(point, values=expected.values)
+    x, expected = at.x(node), at.expected
+    direction = _units(x) * at.rng.uniform(0.5, 1.5, size=x.shape) * at.rng.choice([-1.0, 1.0], size=x.shape)
+    sharp = replace(at.point, values=expected.values)
 
     def slope_of(output: Expr, centre: Precise) -> Slope:
-        move = partial(retract, subject.input(name))
-        return precise.directional_derivative(output, sharp.values, name, direction, centre, sharp.sizes, move)
+        move = partial(retract, node)
+        return precise.directional_derivative(output, sharp.values, node.name, direction, centre, sharp.sizes, move)
 
     try:
-        slope = slope_of(subject.output, expected.value)
-        rounded = _rounded_numbers(subject.output, sharp, slope_of, slope)
+        slope = slope_of(at.subject.output, expected.value)
+        rounded = _rounded_numbers(at.subject.output, sharp, slope_of, slope)
     except NotPreciseError:
-        return None  # a step leaves the domain: the point is at its edge
+        return None
     with mpmath.workdps(precise.MORE_DIGITS):
         along = np.frompyfunc(mpmath.mpf, 1, 1)(direction.ravel())
-        truth = expected.gradients[name]
-        shape = (-1, along.size)
-        predicted = (truth.value.reshape(shape) @ along).reshape(slope.low.shape)
-        uncertainty = (truth.uncertainty.reshape(shape) @ abs(along)).reshape(slope.low.shape)
-        outside = np.maximum(np.maximum(slope.low - predicted, predicted - slope.high), mpmath.mpf(0))
-        error = precise.as_float(outside)
-        bound = precise.as_float(slope.uncertainty + uncertainty + rounded)
-    size = np.maximum(np.abs(precise.as_float(slope.low)), np.abs(precise.as_float(slope.high)))
-    check = _judge(subject, Route.FORMULA, number, name, error, bound, size, _natural(expected))
-    return replace(check, detail="kink: between the one-sided slopes") if slope.kinked.any() else check
+        uncertainty = expected.gradients[node.name].uncertainty.reshape(-1, along.size) @ abs(along)
+        bound = np.asarray(slope.uncertainty + rounded).ravel() + uncertainty
+    return Evidence(
+        Route.FORMULA,
+        at.number,
+        node.name,
+        low=slope.low.reshape(1, -1),
+        high=slope.high.reshape(1, -1),
+        bound=np.asarray(bound).reshape(1, -1),
+        along=direction.reshape(1, -1),
+        natural=expected.natural,
+        coarsest=at.subject.coarsest,
+        detail=_KINK if slope.kinked.any() else "",
+    )
 
 
-def _check_gradient(
-    subject: Subject, point: Point, expected: Expected, number: int, name: str, found: np.ndarray
-) -> Check:
-    truth = expected.gradients[name].value
-    natural = _natural(expected) / max(float(np.max(_units(point.values[name]), initial=0.0)), _TINY)
-    error = _distance(found, truth) if found.shape == truth.shape else np.full(truth.shape, np.nan)
-    bound = expected.gradient_rounding[name]
-    return _judge(subject, Route.GRADIENT, number, name, error, bound, precise.as_float(truth), natural)
+def _gradient_evidence(at: At, node: Input) -> Evidence:
+    """The derivative's formula, evaluated."""
+    truth = at.expected.gradients[node.name].value
+    unit = max(float(np.max(_units(at.x(node)), initial=0.0)), TINY)
+    return Evidence(
+        Route.GRADIENT,
+        at.number,
+        node.name,
+        low=truth,
+        high=truth,
+        bound=at.expected.gradient_rounding[node.name],
+        natural=at.expected.natural / unit,
+        coarsest=at.subject.coarsest,
+    )
 
 
-def _check_differences(
-    subject: Subject,
-    point: Point,
-    expected: Expected,
-    number: int,
-    name: str,
-    gradient: np.ndarray,
-    rng: np.random.Generator,
-) -> Check:
-    x = np.asarray(point.values[name], float)
-    node = subject.input(name)
+def _difference_evidence(at: At, node: Input) -> Evidence:
+    """Differences of the kernel's value."""
+    x, expected, subject = at.x(node), at.expected, at.subject
 
     def function(flat: np.ndarray) -> np.ndarray:
         try:
-            moved = {**point.values, name: retract(node, x, flat.reshape(x.shape) - x)}
+            moved = {**at.point.values, node.name: retract(node, x, flat.reshape(x.shape) - x)}
             return np.asarray(subject.kernel(moved), float).ravel()
         except (np.linalg.LinAlgError, InvalidValueError):
             return np.full(expected.value.value.size, np.nan)
 
-    along = differences.directions(x, rng)
+    along = differences.directions(x, at.rng)
     floor = expected.value_rounding.ravel() / (rounding.INFLATION * rounding.ULPS)
     slopes = differences.differentiate(function, x.ravel(), along, floor, subject.eps)
-    shape = (-1, x.size)
-    predicted = along @ gradient.reshape(shape).T
     size = np.maximum(np.abs(slopes.low), np.abs(slopes.high))
     bound = (
         slopes.uncertainty
-        + np.abs(along) @ expected.gradient_rounding[name].reshape(shape).T
+        + np.abs(along) @ expected.gradient_rounding[node.name].reshape(-1, x.size).T
         + _DIFFERENCE_FLOOR * subject.eps * np.max(size, initial=0.0, where=np.isfinite(size))
     )
-    error = np.maximum(np.maximum(slopes.low - predicted, predicted - slopes.high), 0.0)
-    if not (np.isfinite(slopes.low) & np.isfinite(slopes.uncertainty)).all():
-        return _open(Route.DIFFERENCES, number, name, "no difference could be taken: the edge of a domain")
-    if not np.isfinite(predicted).all():
-        error, bound = np.where(np.isfinite(predicted), 0.0, np.nan), slopes.uncertainty
-    check = _judge(subject, Route.DIFFERENCES, number, name, error, bound, size, _natural(expected))
-    return replace(check, detail="kink: between the one-sided slopes") if slopes.kinked.any() else check
+    taken = (np.isfinite(slopes.low) & np.isfinite(slopes.uncertainty)).all()
+    kink = _KINK if slopes.kinked.any() else ""
+    return Evidence(
+        Route.DIFFERENCES,
+        at.number,
+        node.name,
+        low=slopes.low if taken else np.full_like(slopes.low, np.nan),
+        high=slopes.high,
+        bound=bound,
+        along=along,
+        natural=expected.natural,
+        coarsest=subject.coarsest,
+        detail=kink if taken else "no difference could be taken: the edge of a domain",
+        evaluations=slopes.evaluations,
+    )
 
 
-def _check_adjoint(
-    subject: Subject,
-    point: Point,
-    expected: Expected,
-    number: int,
-    name: str,
-    cotangent: np.ndarray,
-    pulled: Any,
-    rng: np.random.Generator,
-) -> Check:
-    """<u, J v> by the forward sweep at 50 digits, <J' u, v> by the backward kernel."""
-    tangent_name, tangent = subject.tangents[name]
-    x = np.asarray(point.values[name], float)
-    v = np.asarray(_units(x) * rng.normal(size=x.shape), subject.kernel.dtype).astype(float)
+def _adjoint_evidence(at: At, node: Input, cotangent: np.ndarray) -> Evidence:
+    """<u, J v> by the forward sweep at 50 digits, for <J' u, v> by the backward kernel."""
+    expected, subject = at.expected, at.subject
+    tangent_name, tangent = subject.tangents[node.name]
+    x = at.x(node)
+    v = np.asarray(_units(x) * at.rng.normal(size=x.shape), subject.kernel.dtype).astype(float)
     values = {**expected.values, tangent_name: v}
     u = cotangent.astype(float).ravel()
     extra = 0.0
     try:
         if not expected.exact:
             raise NotPreciseError(expected.note)
-        pushed = precise.as_float(precise.evaluate([tangent], values, precise.DIGITS, point.sizes)[0])
+        pushed = precise.as_float(precise.evaluate([tangent], values, precise.DIGITS, at.point.sizes)[0])
     except NotPreciseError:
-        (pushed,) = evaluate_reference([tangent], values, sizes=point.sizes)
-        (spread,) = rounding.spreads([tangent], values, [pushed], rng, subject.eps, point.sizes)
+        (pushed,) = evaluate_reference([tangent], values, sizes=at.point.sizes)
+        (spread,) = rounding.spreads([tangent], values, [pushed], at.rng, subject.eps, at.point.sizes)
         extra = rounding.INFLATION * float(np.abs(u) @ spread.ravel())
-    left = float(u @ pushed.ravel())
-    right = float(np.sum(np.asarray(pulled, float) * v))
+    product = np.asarray([[float(u @ pushed.ravel())]])
     shape = (u.size, x.size)
-    terms = np.abs(precise.as_float(expected.gradients[name].value)).reshape(shape)
-    roundings = expected.gradient_rounding[name].reshape(shape)
+    terms = np.abs(precise.as_float(expected.gradients[node.name].value)).reshape(shape)
+    roundings = expected.gradient_rounding[node.name].reshape(shape)
     size = float(np.abs(u) @ terms @ np.abs(v).ravel())
     bound = float(np.abs(u) @ roundings @ np.abs(v).ravel()) + (u.size + x.size) * subject.eps * size + extra
-    error = np.asarray(abs(left - right))
-    return _judge(subject, Route.ADJOINT, number, name, error, np.asarray(bound), np.asarray(size), _natural(expected))
+    return Evidence(
+        Route.ADJOINT,
+        at.number,
+        node.name,
+        low=product,
+        high=product,
+        bound=np.asarray([[bound]]),
+        along=v.reshape(1, -1),
+        natural=expected.natural,
+        terms=size,
+        coarsest=subject.coarsest,
+    )
 
 
 # --- judging ---------------------------------------------------------------------------------------------------------
 
 
-def _judge(
-    subject: Subject,
-    route: Route,
-    number: int,
-    name: str | None,
-    error: np.ndarray,
-    bound: np.ndarray,
-    truth: np.ndarray,
-    natural: float,
-) -> Check:
-    """Return the check: FAIL beyond a bound, INCONCLUSIVE when the bounds are too wide to mean anything.
-
-    `natural` is the scale when all that is expected is zero.
-    """
-    if error.size == 0:
-        return replace(_nothing(number), route=route, input=name)
-    if not np.isfinite(truth).all():
-        return _open(route, number, name, "the derivative is not finite at this point")
-    scale = float(np.max(np.abs(truth))) or natural or 1.0
-    ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, _TINY))
-    entry = np.unravel_index(int(np.argmax(ratio)), error.shape)
-    resolution = float(np.max(bound)) / scale
-    if not (error <= bound).all():
-        verdict = Verdict.FAIL
-    elif resolution > subject.coarsest and route is not Route.VALUE:
-        verdict = Verdict.INCONCLUSIVE
-    else:
-        verdict = Verdict.PASS
-    return Check(
-        route=route,
-        point=number,
-        input=name,
-        verdict=verdict,
-        error=float(error[entry]) / scale,
-        bound=float(bound[entry]) / scale,
-        resolution=resolution,
-        scale=scale,
-        compared=error.size,
-        entry=tuple(int(i) for i in entry),
-        detail="" if verdict is not Verdict.INCONCLUSIVE else "rounding hides the derivative",
-    )
-
-
-def _weigh(checks: list[Check], exact: bool) -> list[Check]:
+def weigh(checks: list[Check], exact: bool) -> list[Check]:
     """Decide which routes count for an input: where 50 digits close the chain, differences need not be sharp.
 
     Differences that contradict a closed chain leave the case open: one of the two does not see the whole function.
@@ -408,25 +434,7 @@ def _weigh_one(check: Check, closed: bool, seen: bool) -> Check:
     return check
 
 
-def _distance(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return |found - truth| of each entry; NaN where `found` is not a finite number."""
-    import mpmath
-
-    if truth.dtype != object:
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.abs(found - truth))
-    with mpmath.workdps(precise.DIGITS):
-        finite = np.isfinite(found)
-        exact = np.frompyfunc(mpmath.mpf, 1, 1)(np.where(finite, found, 0.0))
-        return np.where(finite, precise.as_float(precise.absolute(np.asarray(exact - truth))), np.nan)
-
-
 def _units(x: np.ndarray) -> np.ndarray:
     """Return the size of each entry: its absolute value, else the largest of the array, else 1."""
     sizes = np.abs(np.asarray(x, float))
     return np.where(sizes > 0, sizes, float(np.max(sizes, initial=0.0)) or 1.0)
-
-
-def _natural(expected: Expected) -> float:
-    """The scale of a derivative in units of its input, for one that is zero: the value itself."""
-    return float(np.max(np.abs(precise.as_float(expected.value.value)), initial=0.0))

@@ -1,0 +1,121 @@
+"""Evidence: what a route says that a derivative must be, gathered before the derivative is looked at.
+
+The derivative, as a matrix of one row for each entry of the output, is multiplied by directions; each product has to
+lie in an interval. Nothing here depends on what was found, so the same evidence judges a derivative and, to learn what
+a check is worth, wrong versions of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symgrad.verification import precise
+from symgrad.verification.model import Check, Route, Verdict
+
+COARSEST = 1e-6  # a check that would not see a relative error of this size says nothing
+TINY = 1e-300
+_HIDDEN = "rounding hides the derivative"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """The intervals that a derivative has to lie in, along some directions, by one route at one point.
+
+    Shapes: `low`, `high` and `bound` are alike, (directions, outputs) where `along` holds directions as rows, of shape
+    (directions, entries of the input), and that of the derivative where it is None: every entry by itself. They are
+    numbers of mpmath (dtype object) for the routes that have more digits than floats.
+    Errors are relative to the largest that is expected, or to `terms`, the size of the terms that it is the sum of, if
+    that is larger; `natural` is the scale when all of it is zero. A resolution above `coarsest` is no evidence.
+    """
+
+    route: Route
+    point: int
+    input: str | None
+    low: np.ndarray
+    high: np.ndarray
+    bound: np.ndarray
+    along: np.ndarray | None = None
+    natural: float = 0.0
+    terms: float = 0.0
+    coarsest: float = COARSEST
+    detail: str = ""
+    evaluations: int = 0
+
+    def judge(self, found: np.ndarray) -> Check:
+        """Return the check of a derivative: FAIL beyond a bound, INCONCLUSIVE when the bounds are too wide.
+
+        Shapes: `found` has one row for each output, or any shape of as many entries; another number of entries, and
+        entries that are not finite, are failures.
+        """
+        if self.low.size == 0:
+            return self._check(Verdict.FAIL, compared=0, detail="nothing was compared")
+        size = np.maximum(np.abs(precise.as_float(self.low)), np.abs(precise.as_float(self.high)))
+        if not np.isfinite(size).all():
+            detail = self.detail or "the derivative is not finite at this point"
+            return self._check(Verdict.INCONCLUSIVE, bound=np.inf, detail=detail)
+        scale = max(float(np.max(size)), self.terms) or self.natural or 1.0
+        error, bound = self.distance(found), precise.as_float(self.bound)
+        ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, TINY))
+        worst = np.unravel_index(int(np.argmax(ratio)), error.shape)
+        resolution = float(np.max(bound)) / scale
+        check = self._check(
+            Verdict.PASS,
+            error=float(error[worst]) / scale,
+            bound=float(bound[worst]) / scale,
+            resolution=resolution,
+            scale=scale,
+            compared=error.size,
+            entry=tuple(int(i) for i in worst),
+            detail=self.detail,
+        )
+        if not (error <= bound).all():
+            return replace(check, verdict=Verdict.FAIL)
+        if resolution > self.coarsest:
+            return replace(check, verdict=Verdict.INCONCLUSIVE, detail=self.detail or _HIDDEN)
+        return check
+
+    def distance(self, found: np.ndarray) -> np.ndarray:
+        """Return how far each product lies outside of its interval, as floats; NaN where there is no finite number."""
+        outputs = self.low.shape[1] if self.along is not None else self.low.size
+        entries = self.along.shape[1] if self.along is not None else 1
+        if found.size != outputs * entries or (self.along is None and found.shape != self.low.shape):
+            return np.full(self.low.shape, np.nan)
+        if self.low.dtype == object:
+            return self._distance_precisely(found)
+        with np.errstate(invalid="ignore", over="ignore"):
+            product = found if self.along is None else self.along @ found.reshape(outputs, entries).T
+            outside = np.maximum(np.maximum(self.low - product, product - self.high), 0.0)
+        return np.where(np.isfinite(product), outside, np.nan)
+
+    def _distance_precisely(self, found: np.ndarray) -> np.ndarray:
+        import mpmath
+
+        finite = np.ones(found.shape, bool) if found.dtype == object else np.isfinite(found)
+        with mpmath.workdps(precise.MORE_DIGITS):
+            exact = np.asarray(np.frompyfunc(mpmath.mpf, 1, 1)(np.where(finite, found, 0)), dtype=object)
+            if self.along is None:
+                product, good = exact, finite
+            else:
+                rows = (self.low.shape[1], self.along.shape[1])
+                product = np.frompyfunc(mpmath.mpf, 1, 1)(self.along) @ exact.reshape(rows).T
+                good = np.broadcast_to(finite.reshape(rows).all(axis=1), product.shape)
+            outside = np.maximum(np.maximum(self.low - product, product - self.high), mpmath.mpf(0))
+            return np.where(good, precise.as_float(outside), np.nan)
+
+    def _check(
+        self,
+        verdict: Verdict,
+        *,
+        compared: int = 0,
+        error: float = 0.0,
+        bound: float = 0.0,
+        resolution: float = np.inf,
+        scale: float = 0.0,
+        entry: tuple[int, ...] = (),
+        detail: str = "",
+    ) -> Check:
+        return Check(
+            self.route, self.point, self.input, verdict, error, bound, resolution, scale, compared, entry, detail
+        )
