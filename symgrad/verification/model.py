@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -87,6 +87,46 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """An expression of a report: what it is called (f, df/dx), its text, MathML and shape, as they are printed."""
+
+    label: str
+    text: str
+    mathml: str = ""
+    shape: str = "()"
+    input: str | None = None  # what a derivative is with respect to
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The differences along one direction, for a plot of error against step (a V: truncation right, rounding left).
+
+    `steps` are relative to the size of the input; `estimates` are the estimated errors of the extrapolated differences
+    at these steps and `distances` how far each lies from the derivative, both relative to the largest entry of the
+    derivative; `noise` is the measured rounding error of the value in the same unit, divided by the step it gives the
+    rounding line; `chosen` is the index of the step whose estimate is the smallest.
+    """
+
+    point: int
+    input: str
+    label: str  # the entry, as in "w[3]", or "random direction 1"
+    steps: tuple[float, ...]
+    estimates: tuple[float, ...]
+    distances: tuple[float, ...]
+    noise: float
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """How many wrong versions of this derivative, of one kind, the same check rejects."""
+
+    kind: str  # "sign", "factor 1 + 1e-06", ...
+    tried: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was verified, where, how sharply, and the verdict.
 
@@ -102,6 +142,13 @@ class Report:
     reasons: tuple[str, ...] = ()  # why the verdict is not PASS
     not_checked: tuple[str, ...] = ()
     versions: Mapping[str, str] | None = None
+    statements: tuple[Statement, ...] = ()  # the formula and its derivatives; empty for other people's functions
+    curves: tuple[Curve, ...] = ()
+    planted: tuple[Planted, ...] = ()
+    hashes: Mapping[str, str] | None = None  # SHA-256 of the formula, its derivatives and the kernel's program
+    machine: str = ""
+    evaluations: int = 0  # of the function, for differences
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def passed(self) -> bool:
