@@ -43,9 +43,9 @@ PATTERNS = {
     "i < j": list(combinations(range(N), 2)),
     "i > j": [(j, i) for i, j in combinations(range(N), 2)],
     "downwards": [(i, j) for i in range(N) for j in range(N - 1, -1, -1) if i != j],
-    "in steps": [(i, j) for i in range(N) for j in range(i + 1, 9, 2)],
+    "in steps": [(i, j) for i in range(N) for j in range(0, N, 2) if i != j],
     "all": [(i, j) for j in range(N) for i in range(N) if i != j],
-    "no order": [(k * 5 % N, (k * k + 1) % N) for k in range(150) if (k * 5 - k * k - 1) % N],
+    "no order": [(i, (5 * i + 7 * k * k) % N) for k in range(1, 9) for i in range(N) if (4 * i + 7 * k * k) % N],
 }
 
 
