@@ -156,22 +156,6 @@ def picker(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
     return pick
 
 
-def packer(names: Sequence[str]) -> Callable[..., tuple[Any, dict[str, Any]]]:
-    """Return a function of a value and as many results as there are names: the value, and a dict of the results.
-
-    >>> packer(["x", "y"])(1.0, 2.0, 3.0)
-    (1.0, {'x': 2.0, 'y': 3.0})
-
-    It is defined for these names, since a display takes half the time of `dict(zip(...))`.
-    """
-    places = range(len(names))
-    head, items = "".join(f", result{k}" for k in places), ", ".join(f"name{k}: result{k}" for k in places)
-    scope: dict[str, Any] = {f"name{k}": name for k, name in enumerate(names)}
-    exec(f"def pack(value{head}): return value, {{{items}}}", scope)
-    function: Callable[..., tuple[Any, dict[str, Any]]] = scope["pack"]
-    return function
-
-
 def _can_be_negative(size: Size) -> bool:
     """Say whether the signs of the terms leave it open; named sizes are not negative."""
     if not isinstance(size, Dim):
