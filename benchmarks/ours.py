@@ -6,6 +6,7 @@ Inputs are given in order, and results go into arrays that are kept from the fir
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import symgrad as sg
 
@@ -20,12 +21,10 @@ def value_and_grad(formula: str | sg.Expr, wrt: Sequence[str]) -> Build:
         inputs = [data[name] for name in kernel.inputs]
         _, derivatives = kernel.value_and_grad(*inputs)
         out = {name: array for name, array in derivatives.items() if kernel.inputs[name].shape} or None
-
-        def call() -> list[object]:
-            value, derivatives = kernel.value_and_grad(*inputs, out=out)
-            return [value, *derivatives.values()]
-
-        return call
+        if len(inputs) == 1:  # as it would be written; a star costs as much as a small kernel
+            (x,) = inputs
+            return lambda: kernel.value_and_grad(x, out=out)
+        return lambda: kernel.value_and_grad(*inputs, out=out)
 
     return build
 
@@ -36,13 +35,7 @@ def numbers(formula: str, wrt: Sequence[str]) -> Build:
     def build(data: Data) -> Call:
         kernel = sg.compile(formula, wrt=list(wrt))
         inputs = [data[name] for name in kernel.inputs]
-        value_and_grad = kernel.njit.value_and_grad
-
-        def call() -> list[object]:
-            value, derivatives = value_and_grad(*inputs)
-            return [value, *derivatives]
-
-        return call
+        return partial(kernel.njit.value_and_grad, *inputs)
 
     return build
 
@@ -66,12 +59,6 @@ def batch(formula: str, wrt: Sequence[str]) -> Build:
         kernel = sg.compile(formula, wrt=list(wrt))
         inputs = [data[name] for name in kernel.inputs]
         values, derivatives = kernel.batch.value_and_grad(*inputs)
-        out = {"value": values, **derivatives}
-
-        def call() -> list[object]:
-            values, derivatives = kernel.batch.value_and_grad(*inputs, out=out)
-            return [values, *derivatives.values()]
-
-        return call
+        return partial(kernel.batch.value_and_grad, *inputs, out={"value": values, **derivatives})
 
     return build

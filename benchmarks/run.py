@@ -24,7 +24,7 @@ from symgrad_cli.timing import Times, measure
 
 from .ready import measure_ready
 from .tables import show_summary, show_variant
-from .task import HAND_WRITTEN, OURS, REFERENCE, Call, Task, Variant, find_tasks, implementations_of
+from .task import HAND_WRITTEN, OURS, REFERENCE, Call, Task, Variant, find_tasks, implementations_of, one_by_one
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -75,7 +75,7 @@ def run_variant(task: Task, variant: Variant, chosen: Sequence[str], options: ar
             continue
         try:
             call = build(data)
-            errors[name] = check(call(), expected, variant.tolerance)
+            errors[name] = check(one_by_one(call()), expected, variant.tolerance)
             calls[name] = call
         except WrongResult as error:
             wrong[name] = str(error)
@@ -84,7 +84,7 @@ def run_variant(task: Task, variant: Variant, chosen: Sequence[str], options: ar
     times = measure(calls, options.repeat, options.budget, CLOCKS[options.clock])
     for name, call in calls.items():  # after thousands of calls the results are still right
         try:
-            check(call(), expected, variant.tolerance)
+            check(one_by_one(call()), expected, variant.tolerance)
         except WrongResult as error:
             wrong[name] = f"after many calls: {error}"
     right = [name for name in calls if name not in wrong]

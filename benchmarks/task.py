@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 Data: TypeAlias = Mapping[str, Any]  # arrays and numbers by name
-Results: TypeAlias = Sequence[Any]  # what np.asarray understands, in the order of the reference's
+Results: TypeAlias = Sequence[Any]  # what np.asarray understands, or tuples or dicts of it, in the reference's order
 Call: TypeAlias = Callable[[], Results]
 Build: TypeAlias = Callable[[Data], Call]
 
@@ -51,6 +51,19 @@ def implementations_of(variant: Variant) -> dict[str, Build]:
         return lambda: variant.reference(**data)
 
     return {**variant.implementations, REFERENCE: reference}
+
+
+def one_by_one(results: Results) -> list[Any]:
+    """Return results in one list: a function may return the value and, in a tuple or a dict, the derivatives.
+
+    >>> one_by_one([1.0, (2.0, 3.0)]), one_by_one((1.0, {"x": 2.0}))
+    ([1.0, 2.0, 3.0], [1.0, 2.0])
+    """
+    row: list[Any] = []
+    for result in results:
+        inner = result.values() if isinstance(result, Mapping) else result if isinstance(result, tuple) else (result,)
+        row.extend(inner)
+    return row
 
 
 def find_tasks() -> list[Task]:

@@ -48,6 +48,7 @@ from symgrad.lowering.kernel_ir import (
 from symgrad.lowering.layouts import choose_layouts, loose_strides
 from symgrad.lowering.liveness import share_slots
 from symgrad.lowering.schedule import Role, Schedule, make_schedule
+from symgrad.lowering.shifting import join_shifted
 from symgrad.lowering.straightline import split
 from symgrad.lowering.strips import cut_into_strips
 from symgrad.lowering.twins import share_transposes
@@ -126,7 +127,7 @@ class _Lowering:
         program = Program(tuple(self.buffers), tuple(self.statements), tuple(self.nonempty))
         if tuned:
             program = cut_into_strips(program, self.loose)
-        return share_slots(choose_layouts(program, self.loose, tuned))
+        return share_slots(join_shifted(choose_layouts(program, self.loose, tuned)))
 
     def _buffer(self, kind: BufferKind, shape: Shape, name: str = "") -> int:
         self.buffers.append(Buffer(kind, shape, name))

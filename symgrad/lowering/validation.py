@@ -133,6 +133,7 @@ def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
                 _require(_arity_fits(code, len(operands)), f"{where}: %{position} has {len(operands)} operands")
             case _:
                 pass
+    known = set(defined)
     for effect in loop.effects:
         _check_affine(effect.target.at, rank, where)
         gathered = isinstance(effect, Store) and effect.target.through is not None
@@ -140,7 +141,8 @@ def _check_loop(loop: Loop, where: str, defined: set[int]) -> None:
         _require(0 <= effect.value < len(loop.body), f"{where}: an effect uses no value of the body")
         if isinstance(effect, Accumulate):
             _require(effect.combine in _REDUCTIONS, f"{where}: {effect.combine.value} is no reduction")
-            _require(effect.target.buffer in defined, f"{where}: accumulates into b{effect.target.buffer}, never set")
+            _require(effect.target.buffer in known, f"{where}: accumulates into b{effect.target.buffer}, never set")
+        known.add(effect.target.buffer)
 
 
 def _arity_fits(code: Scalar, count: int) -> bool:

@@ -6,6 +6,7 @@ import ctypes
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,3 +166,51 @@ def test_addresses_that_there_are_not(kernel: sg.Kernel) -> None:
             call()
         assert message in str(caught.value)
     assert np.isnan(pair.address("value", "double (int, double *)")(1, (ctypes.c_double * 1)(2.0)))
+
+
+def is_called(function: Any, kernel_name: str = "numba.dynamic.globals") -> bool:
+    """Say whether the compiled code of `function` loads the address of a kernel."""
+    code = "\n".join(function.inspect_llvm().values())
+    return any("load" in line and kernel_name in line for line in code.splitlines())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_short_kernel_is_part_of_its_caller_and_a_loop_is_called(dtype: str) -> None:
+    short = sg.compile("f(x, y) = exp(x)*sin(y)/x", wrt=["x"], dtype=dtype).njit.value_and_grad
+    long = sg.compile("f(x[n]) = sum(sin(x))", wrt=["x"], dtype=dtype).njit.value_and_grad
+
+    @njit
+    def slope(x, y):
+        _, (found,) = short(x, y)
+        return found
+
+    @njit
+    def slopes(x):
+        _, (found,) = long(x)
+        return found
+
+    expected = np.exp(1.5) * np.sin(0.5) * (1 / 1.5 - 1 / 1.5**2)
+    np.testing.assert_allclose(slope(1.5, 0.5), expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+    np.testing.assert_allclose(slopes(np.ones(3, dtype)), np.cos(np.ones(3)), rtol=1e-6)
+    assert not is_called(slope) and is_called(slopes)
+
+
+SHORT_USER_MODULE = """
+import symgrad as sg, sys
+from numba import njit
+value = sg.compile(sys.argv[1]).njit.value
+
+@njit(cache=True)
+def twice(x):
+    return 2 * value(x)
+
+print(twice(2.0))
+"""
+
+
+def test_the_caller_of_a_short_kernel_is_not_cached_either(tmp_path: Path) -> None:
+    script = tmp_path / "user.py"
+    script.write_text(SHORT_USER_MODULE)
+    for formula, expected in (("f(x) = x**2", 8.0), ("f(x) = x**3", 16.0)):
+        done = subprocess.run([sys.executable, str(script), formula], capture_output=True, text=True, check=True)
+        assert float(done.stdout) == expected and "Cannot cache compiled function" in done.stderr

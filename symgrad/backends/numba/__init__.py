@@ -28,7 +28,7 @@ def compile_program(program: Program, options: Options | DType = "float64", cach
     """
     layout = make_layout(program)
     chosen = make_options(options) if isinstance(options, str) else options
-    return CompiledKernel(program, layout, chosen.dtype, cached_compilation(program, layout, chosen, use_disk=cache))
+    return CompiledKernel(program, layout, chosen, cached_compilation(program, layout, chosen, use_disk=cache))
 
 
 __all__ = ["CompiledKernel", "compile_program"]

@@ -78,11 +78,8 @@ def emit_call(
     numbers: Sequence[ir.Value],
 ) -> list[ir.Value]:
     """Call the C function with its own work memory; return the outputs without axes as doubles, in order."""
-    real, double = scope.real, ir.DoubleType()
-    scalars = cgutils.alloca_once(builder, real, size=max(layout.scalars, 1))
-    for element, number in enumerate(numbers):
-        given = number if real == double else builder.fptrunc(number, real)
-        builder.store(given, builder.gep(scalars, [ir.Constant(I64, element)]))
+    real = scope.real
+    scalars = place_numbers(builder, real, layout, numbers)
     table = [*pointers, scalars, ir.Constant(real.as_pointer(), None)]
     place = cgutils.alloca_once(builder, real.as_pointer(), size=len(table))
     for position, pointer in enumerate(table):
@@ -93,12 +90,27 @@ def emit_call(
     status = builder.call(function, [place, sizes])
     with builder.if_then(cgutils.is_not_null(builder, status), likely=False):
         context.call_conv.return_user_exc(builder, MemoryError, (MEMORY,))
+    return read_numbers(builder, layout, scalars)
+
+
+def place_numbers(builder: ir.IRBuilder, real: ir.Type, layout: Layout, numbers: Sequence[ir.Value]) -> ir.Value:
+    """Return the block of scalars with the inputs in it, which are given as doubles."""
+    scalars = cgutils.alloca_once(builder, real, size=max(layout.scalars, 1))
+    for element, number in enumerate(numbers):
+        given = number if number.type == real else builder.fptrunc(number, real)
+        builder.store(given, builder.gep(scalars, [ir.Constant(I64, element)]))
+    return scalars
+
+
+def read_numbers(builder: ir.IRBuilder, layout: Layout, scalars: ir.Value) -> list[ir.Value]:
+    """Return the outputs in the block of scalars as doubles, in order."""
+    double = ir.DoubleType()
     found = [
         builder.load(builder.gep(scalars, [ir.Constant(I64, output.element)]))
         for output in layout.outputs
         if output.region is Region.SCALARS
     ]
-    return [value if real == double else builder.fpext(value, double) for value in found]
+    return [value if value.type == double else builder.fpext(value, double) for value in found]
 
 
 def _end(builder: ir.IRBuilder, data: ir.Value, extents: Sequence[ir.Value]) -> ir.Value:

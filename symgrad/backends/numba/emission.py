@@ -30,6 +30,7 @@ from symgrad.backends.numba.layout import Layout, Region
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
 from symgrad.backends.numba.routines import make_routine, symbols_of
+from symgrad.backends.numba.runs import Runs, emit_runs, find_runs
 from symgrad.backends.numba.scope import I64, Scope, emit_block
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
@@ -136,6 +137,8 @@ class _Main:
         self.bases: dict[Base, ir.Value] = {}
         self.functions: dict[tuple[object, ...], ir.Function] = {}
         self.scope = Scope(builder, self.real, {}, self._pointer, options.reproducible)
+        tables = {k: program.buffers[k].table for k in program.select(BufferKind.TABLE)}
+        self.positions = {k: table.values() for k, table in tables.items() if table and table.typecode == "i"}
 
     def emit(self) -> None:
         """Emit everything."""
@@ -245,13 +248,15 @@ class _Main:
         text = _BUFFER.sub(place_in_order, "\n".join(statement.lines()))
         places = [self.layout.places[buffer] for buffer in order]
         bases = list(dict.fromkeys(place.base for place in places))
-        key = text, len(self.scope.dims), tuple((bases.index(place.base), place.element) for place in places)
+        runs = find_runs(statement, self.positions) if isinstance(statement, Loop) else None
+        held = (runs.rows, tuple(runs.steps.values())) if runs is not None else ()  # the code depends on the tables
+        key = text, len(self.scope.dims), tuple((bases.index(place.base), place.element) for place in places), held
         if key not in self.functions:
-            self.functions[key] = self._function(statement, name, bases)
+            self.functions[key] = self._function(statement, name, bases, runs)
         self.builder.call(self.functions[key], [*self.scope.dims.values(), *(self.bases[base] for base in bases)])
 
     def _function(
-        self, statement: Loop | Matmul | Recur | Call | Interpret, name: str, bases: list[Base]
+        self, statement: Loop | Matmul | Recur | Call | Interpret, name: str, bases: list[Base], runs: Runs | None
     ) -> ir.Function:
         pointer = self.real.as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(self.scope.dims) + [pointer] * len(bases))
@@ -267,6 +272,8 @@ class _Main:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         scope = Scope(builder, self.real, dims, self._pointers_in(builder, arguments), self.options.reproducible)
         match statement:
+            case Loop() if runs is not None:
+                emit_runs(scope, statement, runs, f"runs_of_{name}", emit_loop, self.use)
             case Loop():
                 emit_loop(scope, statement, self.use)
             case Matmul():

@@ -10,6 +10,7 @@ import numpy as np
 
 from symgrad.backends.numba.cache import MachineCode
 from symgrad.backends.numba.layout import Layout, Region
+from symgrad.backends.options import Options
 from symgrad.core.dims import Size, evaluate
 from symgrad.errors import ShapeError
 from symgrad.lowering.kernel_ir import Program
@@ -40,13 +41,13 @@ class CompiledKernel:
     work memory the kernel uses its own. It may be called from several threads and returns 0 unless memory ran out.
     """
 
-    def __init__(self, program: Program, layout: Layout, dtype: str, code: MachineCode) -> None:
-        self.program, self.layout = program, layout
-        self.dtype = np.dtype(dtype)
+    def __init__(self, program: Program, layout: Layout, options: Options, code: MachineCode) -> None:
+        self.program, self.layout, self.options = program, layout, options
+        self.dtype = np.dtype(options.dtype)
         self._code = code  # the machine code lives as long as it does
         self.exact: Callable[..., Any] = code.result.entry_point
         self._order = _order(layout)
-        self._number_first = dtype == "float64" and [p.region is Region.ARRAYS for p in layout.outputs] == [
+        self._number_first = options.dtype == "float64" and [p.region is Region.ARRAYS for p in layout.outputs] == [
             k > 0 for k in range(len(layout.outputs))
         ]
         self._plans: dict[tuple[int, ...], Plan] = {}

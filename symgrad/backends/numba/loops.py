@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -23,8 +24,8 @@ from symgrad.lowering.kernel_ir import (
     Number,
     Recur,
     SizeNumber,
-    Store,
 )
+from symgrad.lowering.shifting import follower
 
 _REORDER = ("reassoc", "contract", "nsz", "arcp")  # for reductions only; never nnan or ninf
 _REDUCTIONS = {Instruction.MAXIMUM: "llvm.maximum", Instruction.MINIMUM: "llvm.minimum"}
@@ -40,7 +41,7 @@ def emit_loop(scope: Scope, loop: Loop, use: Callable[[Symbol], None]) -> None:
     """Emit a loop nest; accumulators that stand still in the innermost loop live in registers there."""
     _prepare_sizes(scope, loop)
     if not loop.extents:
-        _emit_body(scope, loop, [], {}, use)
+        _emit_body(scope, loop, [], {}, use, _Carried({}, {}))
         return
     with ExitStack() as outer:
         indices = [outer.enter_context(scope.loop(scope.size(extent))) for extent in loop.extents[:-1]]
@@ -93,35 +94,60 @@ def _prepare_sizes(scope: Scope, loop: Loop) -> None:
 
 def _emit_innermost(scope: Scope, loop: Loop, outer: list[ir.Value], use: Callable[[Symbol], None]) -> None:
     b = scope.builder
-    held = [e for e in loop.effects if isinstance(e, Accumulate) and e.target.at.strides[-1] == 0]
-    extent = scope.size(loop.extents[-1])
-    before = b.block
-    body, after = b.append_basic_block("inner"), b.append_basic_block("done")
-    b.cbranch(b.icmp_signed("<", ir.Constant(I64, 0), extent), body, after)
+    carried = _Carried.of(loop)
+    extent, before, zero = scope.size(loop.extents[-1]), b.block, ir.Constant(I64, 0)
+    first, body, last, after = (b.append_basic_block(name) for name in ("first", "inner", "last", "done"))
+    b.cbranch(b.icmp_signed("<", zero, extent), first, after)
+    b.position_at_end(first)
+    starts = {k: b.load(scope.accessed(loop.effects[k].target, [*outer, zero])) for k in carried.next.values()}
+    starts |= {k: ir.Constant(_register_type(scope, held), _START[held.combine]) for k, held in carried.held.items()}
+    b.branch(body)
     b.position_at_end(body)
     index = b.phi(I64)
-    index.add_incoming(ir.Constant(I64, 0), before)
-    registers: dict[Accumulate, ir.PhiInstr] = {}
-    for effect in held:
-        start = ir.Constant(_register_type(scope, effect), _START[effect.combine])
-        registers[effect] = b.phi(start.type)
-        registers[effect].add_incoming(start, before)
-    totals = _emit_body(scope, loop, [*outer, index], registers, use)
+    index.add_incoming(zero, first)
+    registers = {k: b.phi(start.type) for k, start in starts.items()}
+    values = _emit_body(scope, loop, [*outer, index], registers, use, carried)
     following = b.add(index, ir.Constant(I64, 1), flags=["nsw"])
     index.add_incoming(following, b.block)
-    for effect, total in totals.items():
-        registers[effect].add_incoming(total, b.block)
-    last = b.block
-    b.cbranch(b.icmp_signed("<", following, extent), body, after)
+    for k, register in registers.items():
+        register.add_incoming(starts[k], first)
+        register.add_incoming(values[carried.source(k)], b.block)
+    b.cbranch(b.icmp_signed("<", following, extent), body, last)
+    b.position_at_end(last)
+    for k in carried.next:
+        b.store(values[k], scope.accessed(loop.effects[k].target, [*outer, index]))
+    b.branch(after)
     b.position_at_end(after)
-    for effect, total in totals.items():
-        result = b.phi(total.type)
-        result.add_incoming(ir.Constant(total.type, _START[effect.combine]), before)
-        result.add_incoming(total, last)
-        totals[effect] = result
-    for effect, total in totals.items():
+    totals = {k: b.phi(values[k].type) for k in carried.held}  # such nodes stand first in a block
+    for k, total in totals.items():
+        total.add_incoming(starts[k], before)
+        total.add_incoming(values[k], last)
+    for k, total in totals.items():
         narrow = total if total.type == scope.real else b.fptrunc(total, scope.real)
-        _combine_into_memory(scope, effect, narrow, [*outer, ir.Constant(I64, 0)])
+        _combine_into_memory(scope, carried.held[k], narrow, [*outer, zero])
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """What an innermost loop carries in registers from step to step, by the positions of its effects.
+
+    `held` are accumulators that stand still. `next` leads from an effect to the one that adds to the same element in
+    the following step: only what is left after the last step is stored.
+    """
+
+    held: Mapping[int, Accumulate]
+    next: Mapping[int, int]
+
+    @staticmethod
+    def of(loop: Loop) -> _Carried:
+        effects = dict(enumerate(loop.effects))
+        held = {k: e for k, e in effects.items() if isinstance(e, Accumulate) and e.target.at.strides[-1] == 0}
+        found = {k: follower(loop.effects, k) for k in effects.keys() - held.keys()}
+        return _Carried(held, {k: place for k, place in sorted(found.items()) if place is not None})
+
+    def source(self, position: int) -> int:
+        """Return the effect whose value the register of the one at `position` has in the next step."""
+        return next((k for k, place in self.next.items() if place == position), position)
 
 
 def _register_type(scope: Scope, effect: Accumulate) -> ir.Type:
@@ -134,25 +160,29 @@ def _emit_body(
     scope: Scope,
     loop: Loop,
     indices: list[ir.Value],
-    registers: dict[Accumulate, ir.PhiInstr],
+    registers: Mapping[int, ir.Value],
     use: Callable[[Symbol], None],
-) -> dict[Accumulate, ir.Value]:
+    carried: _Carried,
+) -> dict[int, ir.Value]:
+    """Return, by the positions of the effects, the values that are carried to the next step; store the others."""
     values: list[ir.Value] = []
     for item in loop.body:
         values.append(_emit_item(scope, item, values, indices, use))
-    totals: dict[Accumulate, ir.Value] = {}
-    for effect in loop.effects:
-        match effect:
-            case Store(target, value):
-                scope.builder.store(values[value], scope.accessed(target, indices))
-            case Accumulate() if effect in registers:
-                value = values[effect.value]
-                wide = registers[effect].type
-                term = value if value.type == wide else scope.builder.fpext(value, wide)
-                totals[effect] = _combine(scope, effect.combine, registers[effect], term)
-            case Accumulate():
-                _combine_into_memory(scope, effect, values[effect.value], indices)
-    return totals
+    kept: dict[int, ir.Value] = {}
+    for k, effect in enumerate(loop.effects):
+        value = values[effect.value]
+        if isinstance(effect, Accumulate) and k in registers:
+            wide = registers[k].type
+            value = _combine(
+                scope, effect.combine, registers[k], value if value.type == wide else scope.builder.fpext(value, wide)
+            )
+        elif isinstance(effect, Accumulate):
+            value = _combine(scope, effect.combine, scope.builder.load(scope.accessed(effect.target, indices)), value)
+        if k in carried.held or k in carried.next:
+            kept[k] = value
+        else:
+            scope.builder.store(value, scope.accessed(effect.target, indices))
+    return kept
 
 
 def _emit_item(

@@ -1,7 +1,9 @@
 """Kernels as functions for the user's own compiled code: `@njit` functions, and C function pointers.
 
 They call the machine code at its address, which Numba knows to be good for this process only: a caller that asks for
-`cache=True` gets a warning and is compiled in each process, so that no stale kernel is ever found in a cache.
+`cache=True` gets a warning and is compiled in each process, so that no stale kernel is ever found in a cache. A kernel
+that is a few operations without a loop is no call: its operations become part of the caller, where LLVM drops what is
+not used and may vectorise the caller's loop.
 """
 
 from __future__ import annotations
@@ -19,15 +21,19 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import _empty_nd_impl, make_array
 
-from symgrad.backends.numba.calling import SHAPES, emit_call
+from symgrad.backends.numba.calling import SHAPES, emit_call, place_numbers, read_numbers
 from symgrad.backends.numba.kernel import CompiledKernel
-from symgrad.backends.numba.layout import Region
-from symgrad.backends.numba.scope import I64
+from symgrad.backends.numba.layout import Layout, Region
+from symgrad.backends.numba.loops import emit_loop
+from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.sizes import read_sizes, unreadable
+from symgrad.backends.numba.symbols import Symbol
+from symgrad.backends.numba.vector_math import keep
 from symgrad.errors import OperandError, ShapeError
-from symgrad.lowering.kernel_ir import BufferKind
+from symgrad.lowering.kernel_ir import BufferKind, Loop, Program
 
 types: Any = numba_types  # not typed for mypy
+_INLINED = 200  # operations of a kernel that becomes part of its caller
 _BODIES = {
     "value": "return symgrad_call({inputs})[0]",
     "value_and_grad": "symgrad_found = symgrad_call({inputs}); return symgrad_found[0], symgrad_found[1:]",
@@ -147,9 +153,11 @@ class _Call:
             if isinstance(kind, types.Array)
         ]
         pointers += [array.data for array in arrays]
-        found = emit_call(
-            context, builder, self._function(real), scope, self.kernel.layout, program.dims, pointers, numbers
-        )
+        layout = self.kernel.layout
+        if _is_short(program, layout):
+            found = self._inlined(scope, pointers, numbers)
+        else:
+            found = emit_call(context, builder, self._function(real), scope, layout, program.dims, pointers, numbers)
         rest = iter(context.cast(builder, number, types.float64, self.real) for number in found)
         fresh = iter(array._getvalue() for array in arrays)
         outputs = [next(rest if place.region is Region.SCALARS else fresh) for place in self.kernel.layout.outputs]
@@ -171,7 +179,37 @@ class _Call:
                 numbers.append(context.cast(builder, value, kind, types.float64))
         return numbers, pointers, extents
 
+    def _inlined(self, sizes: Scope, pointers: list[ir.Value], numbers: list[ir.Value]) -> list[ir.Value]:
+        """Emit the statements themselves; return the outputs without axes as doubles, in order."""
+        builder, layout, used = self.builder, self.kernel.layout, set[Symbol]()
+        scalars = place_numbers(builder, sizes.real, layout, numbers)
+        scratch = cgutils.alloca_once(builder, sizes.real, size=max(layout.scratch, 1))
+
+        def pointer(buffer: int) -> ir.Value:
+            place = layout.places[buffer]
+            bases = {Region.SCALARS: scalars, Region.SCRATCH: scratch}
+            base = bases[place.region] if place.region in bases else pointers[place.member]
+            return builder.gep(base, [ir.Constant(I64, place.element)])
+
+        scope = Scope(builder, sizes.real, sizes.dims, pointer, self.kernel.options.reproducible)
+        for statement in self.kernel.program.statements:
+            assert isinstance(statement, Loop)
+            emit_loop(scope, statement, used.add)
+        self._address()
+        keep(builder.module, [builder.module.globals[f"numba.dynamic.globals.{self.kernel.address:x}"]])
+        return read_numbers(builder, layout, scalars)
+
     def _function(self, real: ir.Type) -> ir.Value:
         kind = ir.FunctionType(ir.IntType(32), [real.as_pointer().as_pointer(), I64.as_pointer()])
-        address = self.context.add_dynamic_addr(self.builder, self.kernel.address, info="a symgrad kernel")
-        return self.builder.bitcast(address, kind.as_pointer())
+        return self.builder.bitcast(self._address(), kind.as_pointer())
+
+    def _address(self) -> ir.Value:
+        """The address of the C function. A module that holds one is not cached by Numba."""
+        return self.context.add_dynamic_addr(self.builder, self.kernel.address, info="a symgrad kernel")
+
+
+def _is_short(program: Program, layout: Layout) -> bool:
+    """Say whether a program is a few operations without a loop and without work arrays."""
+    loops = [statement for statement in program.statements if isinstance(statement, Loop) and not statement.extents]
+    few = sum(len(loop.body) for loop in loops) <= _INLINED
+    return few and len(loops) == len(program.statements) and not layout.slots

@@ -67,7 +67,7 @@ def math_call(
         vector = ir.VectorType(real, lanes)
         kind = ir.FunctionType(vector, [vector] * len(operands))
         vectors.append(cgutils.get_or_insert_function(builder.module, kind, vector_symbol))
-    _keep(builder.module, vectors)
+    keep(builder.module, vectors)
     shape = "v" * len(operands)
     mapping = ",".join(f"_ZGV_LLVM_N{lanes}{shape}_{symbol.name}({vector})" for lanes, vector in variants)
     call.attributes = _RawCallAttributes(known, f'"vector-function-abi-variant"="{mapping}"')
@@ -104,9 +104,9 @@ def load_vector_library() -> bool:
     return True
 
 
-def _keep(module: ir.Module, functions: Sequence[ir.Function]) -> None:
-    """List `functions` in @llvm.compiler.used."""
-    kept: dict[str, ir.Function] = module.__dict__.setdefault("_symgrad_vector_functions", {})
+def keep(module: ir.Module, functions: Sequence[ir.GlobalValue]) -> None:
+    """List functions, or variables, in @llvm.compiler.used: LLVM does not drop them."""
+    kept: dict[str, ir.GlobalValue] = module.__dict__.setdefault("_symgrad_vector_functions", {})
     if all(function.name in kept for function in functions):
         return
     kept.update((function.name, function) for function in functions)
