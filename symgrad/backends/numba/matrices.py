@@ -65,7 +65,7 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
             return
         with b.if_else(small[0].is_worthwhile(b)) as (in_tiles, by_blas):
             with in_tiles, _each(scope, product) as indices:
-                small[0].emit(scope, *(scope.element(x.buffer, x.at, [*indices, ZERO, ZERO]) for x in small[1]))
+                small[0].emit(b, *(scope.element(x.buffer, x.at, [*indices, ZERO, ZERO]) for x in small[1]))
             with by_blas:
                 _emit_each(call, product, sizes)
 

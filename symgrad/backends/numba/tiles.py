@@ -40,19 +40,42 @@ class SmallProduct:
         small = builder.icmp_signed("<=", builder.mul(self.rows, self.inner), ir.Constant(I64, LARGEST))
         return builder.and_(small, builder.icmp_signed(">=", self.columns, ir.Constant(I64, _FEWEST_COLUMNS)))
 
-    def emit(self, scope: Scope, a: ir.Value, b: ir.Value, c: ir.Value) -> None:
-        """Emit the product of the matrices at these addresses."""
-        width = _BYTES // (8 if isinstance(scope.real, ir.DoubleType) else 4)
-        column: ir.Value = ir.Constant(I64, 0)
-        for vectors in _VECTORS:
-            with _steps(scope, column, self.columns, max(vectors * width, 1)) as (at, column):
-                row: ir.Value = ir.Constant(I64, 0)
-                for height in _HEIGHTS:
-                    with _steps(scope, row, self.rows, height) as (first, row):
-                        corner = scope.builder.mul(first, self.a_strides[0])
-                        place = scope.builder.add(scope.builder.mul(first, self.c_row), at)
-                        tile = _Tile(scope, height, max(vectors, 1), width if vectors else 1)
-                        tile.emit(self, tile.at(a, corner), tile.at(b, at), tile.at(c, place))
+    def emit(self, builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> None:
+        """Emit the product of the matrices at these addresses, by the function that all of them share."""
+        name = "tiles_added" if self.accumulate else "tiles"
+        function = builder.module.globals.get(name) or _function(builder.module, name, a.type, self.accumulate)
+        numbers = (self.rows, self.inner, self.columns, *self.a_strides, self.b_row, self.c_row)
+        builder.call(function, [*numbers, a, b, c])
+
+
+def _function(module: ir.Module, name: str, pointer: ir.Type, accumulate: bool) -> ir.Function:
+    """Return the function of (rows, inner, columns, strides of a, of b's rows, of c's rows, a, b, c)."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 7 + [pointer] * 3), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("optsize")  # the loops are written as they should be
+    for argument in function.args[7:]:
+        argument.add_attribute("noalias")
+    rows, inner, columns, a_row, a_column, b_row, c_row, *matrices = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    scope = Scope(builder, pointer.pointee, {}, matrices.__getitem__)
+    _emit_tiles(scope, SmallProduct(rows, inner, columns, (a_row, a_column), b_row, c_row, accumulate), *matrices)
+    builder.ret_void()
+    return function
+
+
+def _emit_tiles(scope: Scope, product: SmallProduct, a: ir.Value, b: ir.Value, c: ir.Value) -> None:
+    width = _BYTES // (8 if isinstance(scope.real, ir.DoubleType) else 4)
+    column: ir.Value = ir.Constant(I64, 0)
+    for vectors in _VECTORS:
+        with _steps(scope, column, product.columns, max(vectors * width, 1)) as (at, column):
+            row: ir.Value = ir.Constant(I64, 0)
+            for height in _HEIGHTS:
+                with _steps(scope, row, product.rows, height) as (first, row):
+                    corner = scope.builder.mul(first, product.a_strides[0])
+                    place = scope.builder.add(scope.builder.mul(first, product.c_row), at)
+                    tile = _Tile(scope, height, max(vectors, 1), width if vectors else 1)
+                    tile.emit(product, tile.at(a, corner), tile.at(b, at), tile.at(c, place))
 
 
 @contextmanager
