@@ -149,7 +149,9 @@ def _with_products(
     for old in order:
         node = rebuild(old, new)
         if old in divisors:
-            node = new[old.operands[0]] * _reciprocal({new[base]: power for base, power in divisors[old].items()})
+            reciprocal = _reciprocal({new[base]: power for base, power in divisors[old].items()})
+            dividend = new[old.operands[0]]
+            node = reciprocal if dividend is Literal(1) else dividend * reciprocal
         new[old] = node
     return [new[output] for output in outputs]
 
