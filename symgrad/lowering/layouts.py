@@ -74,12 +74,13 @@ class _Choice:
     def best(self) -> dict[int, int]:
         """Return the axis of each buffer whose elements are neighbours.
 
-        Started with the last axes, and with the rows of the strips: no single buffer may gain by a change of all.
+        Started with the last axes, and with those of each size and of its strips: no single buffer may gain by a
+        change of all.
         """
-        last = {buffer: len(shape) - 1 for buffer, shape in self._shapes.items()}
-        rows = {buffer: _row_axis(shape) for buffer, shape in self._shapes.items()}
-        found = [self._descend(start) for start in ([last, rows] if last != rows else [last])]
-        return min(found, key=self._total)
+        names = dict.fromkeys(_whole(size) for shape in self._shapes.values() for size in shape)
+        starts = [{b: _axis_of(shape, name) for b, shape in self._shapes.items()} for name in ("", *names)]
+        distinct = {tuple(start.values()): start for start in starts}
+        return min(map(self._descend, distinct.values()), key=self._total)
 
     def _descend(self, start: dict[int, int]) -> dict[int, int]:
         self._last = dict(start)
@@ -131,10 +132,15 @@ def _is_readable(access: Access) -> bool:
     return row in (0, 1) or column in (0, 1)
 
 
-def _row_axis(shape: Shape) -> int:
-    """Return the axis of the rows of a strip, the last axis if there is none."""
-    rows = [axis for axis, size in enumerate(shape) if isinstance(size, Dim) and (size.name or "").endswith(".block")]
-    return rows[0] if rows else len(shape) - 1
+def _whole(size: Size) -> str:
+    """Return the name of a size, or of the size that it is a strip of."""
+    return (size.name or "").removesuffix(".block") if isinstance(size, Dim) else ""
+
+
+def _axis_of(shape: Shape, name: str) -> int:
+    """Return the last axis of the size `name` or of a strip of it, the last axis if there is none."""
+    found = [axis for axis, size in enumerate(shape) if name and _whole(size) == name]
+    return found[-1] if found else len(shape) - 1
 
 
 def _values(chosen: Mapping[int, int], shapes: Mapping[int, Shape]) -> dict[str, Size]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.core.dims import Shape, Size
+from symgrad.core.dims import Shape, Size, named
 from symgrad.lowering.kernel_ir import Accumulate, Affine, BodyItem, Effect, Inside, Load, Loop
 
 _NEIGHBOUR, _STANDING, _FAR = 1.0, 0.25, 8.0  # cost of a read whose address moves so in the innermost loop
@@ -31,7 +31,7 @@ def cost(loop: Loop) -> float:
     summed = any(isinstance(e, Accumulate) and e.target.at.strides[-1] == 0 for e in loop.effects)
     each = sum(_read(item.source.at) for item in loop.body if isinstance(item, Load))
     each += sum(_written(effect) for effect in loop.effects)
-    if not _may_be_short(loop.extents[-1]):
+    if not _may_be_short(loop.extents[-1], loop.extents):
         return each
     return each * (_SHORT_SUM if summed else _SHORT)
 
@@ -49,11 +49,16 @@ def _written(effect: Effect) -> float:
     return factor * (_NEIGHBOUR if stride == 1 else _FAR)
 
 
-def _may_be_short(extent: Size) -> bool:
-    """Say whether a loop may have few steps: those over the rows of a strip and over merged axes have many."""
+def _may_be_short(extent: Size, extents: Shape) -> bool:
+    """Say whether a loop may have few steps: those over the rows of a strip and over merged axes have many.
+
+    So have those over all rows, which are as many or more.
+    """
     if isinstance(extent, int):
         return extent < _FEWEST_STEPS
-    return extent.name is not None and not extent.name.endswith(".rows")
+    if extent.name is None or extent.name.endswith(".rows"):
+        return False
+    return named(f"{extent.name}.rows") not in extents
 
 
 def addresses(loop: Loop) -> list[Affine]:

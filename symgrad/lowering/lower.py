@@ -24,6 +24,7 @@ from symgrad.core.shapes import broadcast
 from symgrad.core.traversal import expand
 from symgrad.errors import OperandError
 from symgrad.lowering.addressing import constant, identity, linear, loop_extents, row_major, through_index
+from symgrad.lowering.arithmetic import cheapen
 from symgrad.lowering.assembly import scale_before_placing
 from symgrad.lowering.bodies import BodyBuilder
 from symgrad.lowering.contraction import operand_address, product, view_base
@@ -78,7 +79,7 @@ def _prepared(outputs: Sequence[Expr], factored: bool) -> list[Expr]:
     shared = share_transposes(expand(outputs, _definition))
     if factored:
         shared = expand(share_factors(shared), _definition)
-    return scale_before_placing(shared)
+    return scale_before_placing(cheapen(shared))
 
 
 def _definition(node: Apply) -> Expr | None:

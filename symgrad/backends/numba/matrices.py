@@ -5,8 +5,8 @@ Row-major matrices are BLAS's column-major ones transposed: flags, not copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -15,6 +15,7 @@ from symgrad.backends.numba.loops import emit_loop
 from symgrad.backends.numba.scalars import intrinsic
 from symgrad.backends.numba.scope import I64, Scope
 from symgrad.backends.numba.symbols import Library, Symbol, register
+from symgrad.backends.numba.tiles import SmallProduct
 from symgrad.core.dims import Size, element_count
 from symgrad.core.numeric import Instruction
 from symgrad.lowering.kernel_ir import (
@@ -33,6 +34,7 @@ from symgrad.lowering.looporder import arrange
 from symgrad.ops.linalg.gram import ROOM
 
 I8, I32 = ir.IntType(8), ir.IntType(32)
+ZERO = ir.Constant(I64, 0)
 Use = Callable[[Symbol], None]
 
 
@@ -56,9 +58,46 @@ def emit_matmul(scope: Scope, product: Matmul, use: Use) -> None:
             emit_loop(scope, as_zeros(product), use)
     work = b.mul(count, sizes[1])
     call = _Call(scope, use, product.accumulate)
-    with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), work)), ExitStack() as loops:
-        indices = [loops.enter_context(scope.loop(scope.size(extent))) for extent in product.batch]
+    with b.if_then(b.icmp_signed("<", ir.Constant(I64, 0), work)):
+        small = _as_small(scope, product, sizes) if product.batch else None
+        if small is None:
+            _emit_each(call, product, sizes)
+            return
+        with b.if_else(small[0].is_worthwhile(b)) as (in_tiles, by_blas):
+            with in_tiles, _each(scope, product) as indices:
+                small[0].emit(b, *(scope.element(x.buffer, x.at, [*indices, ZERO, ZERO]) for x in small[1]))
+            with by_blas:
+                _emit_each(call, product, sizes)
+
+
+def _emit_each(call: _Call, product: Matmul, sizes: list[ir.Value]) -> None:
+    with _each(call.scope, product) as indices:
         _emit_one(call, product, indices, *sizes)
+
+
+@contextmanager
+def _each(scope: Scope, product: Matmul) -> Iterator[list[ir.Value]]:
+    """Emit the loops over a batch; yields the indices."""
+    with ExitStack() as loops:
+        yield [loops.enter_context(scope.loop(scope.size(extent))) for extent in product.batch]
+
+
+def _as_small(
+    scope: Scope, product: Matmul, sizes: list[ir.Value]
+) -> tuple[SmallProduct, tuple[Access, Access, Access]] | None:
+    """Return the product, or that of the transposes, with its operands where rows are contiguous as tiles need them."""
+    (a, b, c), (rows, inner, columns) = (product.a, product.b, product.c), sizes
+    (a_row, a_column), (b_row, b_column), (c_row, c_column) = (x.at.strides[-2:] for x in (a, b, c))
+    if b_column == 1 and c_column == 1:
+        strides, order = (a_row, a_column, b_row, c_row), (a, b, c)
+    elif a_row == 1 and c_row == 1:
+        strides, order = (b_column, b_row, a_column, c_column), (b, a, c)
+        rows, columns = columns, rows
+    else:
+        return None
+    left_row, left_column, right, result = map(scope.size, strides)
+    small = SmallProduct(rows, inner, columns, (left_row, left_column), right, result, product.accumulate)
+    return small, order
 
 
 def _of_vectors(product: Matmul) -> bool:
