@@ -74,3 +74,25 @@ def nodes_of_gradients(matrices: int) -> int:
 
 def test_the_gradient_of_a_product_grows_like_the_product() -> None:
     assert nodes_of_gradients(400) < 2.1 * nodes_of_gradients(200)
+
+
+def nested_choices(depth: int) -> Expr:
+    x, y = sg.scalar("x"), sg.scalar("y")
+    node: Expr = x
+    for k in range(depth):
+        node = sg.where(x < depth - k, sg.sin(node), y) if k % 2 else sg.where(x > depth + k, y, sg.sin(node))
+    return node
+
+
+def test_the_gradient_of_nested_choices_grows_like_the_nest() -> None:
+    sizes = [len(postorder(*sg.grad(nested_choices(depth)).values())) for depth in (100, 200)]
+    assert sizes[1] < 2.1 * sizes[0]
+
+
+def test_the_gradient_of_nested_choices() -> None:
+    _, found = sg.compile(nested_choices(60)).value_and_grad(x=0.5, y=2.0)
+    value, slope = 0.5, 1.0
+    for _ in range(60):
+        value, slope = np.sin(value), np.cos(value) * slope
+    assert found["x"] == pytest.approx(slope, rel=1e-12)
+    assert found["y"] == 0

@@ -303,7 +303,7 @@ def postorder(*roots: Expr, stop: Container[Expr] = ()) -> list[Expr]:
             order.append(node)
             continue
         stack.append((node, True))
-        stack.extend((operand, False) for operand in reversed(node.operands) if operand not in done)
+        stack.extend([(operand, False) for operand in reversed(node.operands) if operand not in done])
     return order
 
 

@@ -32,6 +32,8 @@ class Property(Enum):
     SIMPLEX = "simplex"
     UNIT = "unit"
 
+    __hash__ = object.__hash__  # members are compared by identity; Enum's own hash is a function in Python
+
     @property
     def meaning(self) -> str:
         """The property in words."""

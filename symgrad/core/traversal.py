@@ -63,4 +63,4 @@ def _is_rebuilt(node: Apply, top: Expr, done: Mapping[Expr, Expr]) -> bool:
     """Has `node` just the operands of `top`, done? An op may build another node than the one that was asked for."""
     if not isinstance(top, Apply) or node.op is not top.op or len(node.operands) != len(top.operands):
         return False
-    return all(new is done[old] for new, old in zip(node.operands, top.operands, strict=True))
+    return node.operands == tuple([done[operand] for operand in top.operands])  # nodes are equal by identity

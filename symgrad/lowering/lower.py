@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symgrad.core.collector import collector_paused
 from symgrad.core.dims import Shape, Size, element_count
 from symgrad.core.expr import Apply, Expr, Input
 from symgrad.core.numeric import (
@@ -71,7 +72,8 @@ def lower(outputs: Sequence[Expr], inputs: Sequence[Input], tuned: bool = True, 
 
     Raises OperandError for an input that is missing in `inputs`, and for an op that has no kernel.
     """
-    return _Lowering(_prepared(outputs, factored), inputs).program(tuned)
+    with collector_paused():
+        return _Lowering(_prepared(outputs, factored), inputs).program(tuned)
 
 
 def _prepared(outputs: Sequence[Expr], factored: bool) -> list[Expr]:

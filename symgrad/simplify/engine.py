@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import TypeAlias
 
+from symgrad.core.collector import collector_paused
 from symgrad.core.expr import Apply, Expr, OpDef, postorder
 from symgrad.core.traversal import expand
 from symgrad.errors import ShapeError
@@ -75,7 +76,8 @@ def simplify(roots: Sequence[Expr], trace: Trace | None = None, settled: Sequenc
     rewrite = rewrite_once if trace is None else partial(rewrite_once, trace=trace)
     if len(postorder(*roots)) <= LARGEST_WHOLE:
         return expand(roots, rewrite)
-    result = _simplify_pieces(roots, rewrite, set(postorder(*settled)))
+    with collector_paused():
+        result = _simplify_pieces(roots, rewrite, set(postorder(*settled)))
     return result if len(postorder(*result)) > LARGEST_WHOLE else expand(result, rewrite)
 
 

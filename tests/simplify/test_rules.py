@@ -43,6 +43,11 @@ EXAMPLES = [
     ("settled_choice", "where(c,a,a)", "a"),
     ("settled_choice", "where(1,a,b)", "a"),
     ("settled_choice", "where(0,a,b)", "b"),
+    (
+        "nested_guards",
+        "where(a, where(b, where(c, 0, where(a > b, where(b > c, x, 0), 0)), 0), 0)",
+        "where(where(where(where(where(a, b, 0), where(c, 0, 1), 0), a > b, 0), b > c, 0), x, 0)",
+    ),
     ("log_of_e", "log(e)", "1"),
     ("log_of_e", "log(1)", "0"),
     ("log_one_plus_exp", "log(1+exp(x))", "softplus(x)"),

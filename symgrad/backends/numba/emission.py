@@ -29,6 +29,7 @@ from symgrad.backends.numba.interpreter import emit_interpreter
 from symgrad.backends.numba.layout import Layout, Region
 from symgrad.backends.numba.loops import emit_fill, emit_loop, emit_recurrence
 from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
+from symgrad.backends.numba.pipeline import KernelCompiler
 from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.runs import Runs, emit_runs, find_runs
 from symgrad.backends.numba.scope import I64, Scope, emit_block
@@ -78,7 +79,8 @@ def compile_function(program: Program, layout: Layout, options: Options, key: st
     result = types.UniTuple(types.float64, numbers) if numbers > 1 else types.float64 if numbers else types.void
     entry = make_entry(_make_body(program, layout, options, key, result, used), key, len(kinds))
     nogil = bool(layout.array_shapes)  # a few numbers take less time than to release the lock
-    dispatcher = njit(result(*kinds), error_model="numpy", nogil=nogil)(entry)
+    choices = {"error_model": "numpy", "nogil": nogil, "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
+    dispatcher = njit(result(*kinds), **choices)(entry)
     return dispatcher.overloads[tuple(kinds)], tuple(sorted(used))
 
 

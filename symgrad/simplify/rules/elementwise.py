@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from symgrad.core.expr import Apply, Expr, Literal, lookup
 from symgrad.core.shapes import broadcast
 from symgrad.core.traits import Even, InverseOf, Odd
@@ -12,8 +14,9 @@ from symgrad.ops.piecewise import ZERO, where
 from symgrad.ops.power import power
 from symgrad.simplify.engine import elementwise_rule, rule
 from symgrad.simplify.normal import factorise
-from symgrad.simplify.shapes import fit, strip
+from symgrad.simplify.shapes import fit, is_op, is_zero, strip
 
+MOST_GUARDS = 4  # more of them around one another are made one
 _NORMAL_FORMS = frozenset({add, sub, neg, mul, div, power, sqrt})  # these strip their operands by themselves
 
 
@@ -61,6 +64,28 @@ def settled_choice(node: Apply) -> Expr | None:
     if isinstance(condition, Literal):
         return fit(a if condition.value else b, node.shape)
     return fit(a, node.shape) if a is b else None
+
+
+@rule(where)
+def nested_guards(node: Apply) -> Expr | None:
+    """where(c, where(d, a, 0), 0) is where(where(c, d, 0), a, 0), for a deep nest.
+
+    What a guarded value is multiplied by goes inside of its guards: of n choices inside one another, the derivative
+    has n factors, and each would pass up to n guards.
+    """
+    conditions: list[Expr] = []
+    inner: Expr = node
+    while len(conditions) <= MOST_GUARDS and is_op(inner, where) and any(map(is_zero, inner.operands[1:])):
+        condition, a, b = inner.operands
+        conditions.append(where(condition, 0, 1) if is_zero(a) else condition)
+        inner = b if is_zero(a) else a
+    if len(conditions) <= MOST_GUARDS:
+        return None
+    return fit(where(reduce(_both, conditions), inner, 0), node.shape)
+
+
+def _both(condition: Expr, other: Expr) -> Expr:
+    return where(condition, other, 0)
 
 
 @rule(power)
