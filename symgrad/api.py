@@ -27,6 +27,7 @@ from symgrad.steps import Step, derivation_steps
 from symgrad.syntax import Limits
 from symgrad.verification import Report
 from symgrad.verification import verify as _verify
+from symgrad.verification.provenance import describe, request_of
 
 Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
 Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
@@ -367,7 +368,9 @@ def verify(
     nodes = _resolve(output, wrt)
     gradients = dict(zip((node.name for node in nodes), _derive(output, nodes), strict=True))
     kernel = Kernel(output, nodes)
-    return _verify(output, nodes, gradients, kernel, seed=seed, points=points, at=at, sizes=sizes, progress=progress)
+    report = _verify(output, nodes, gradients, kernel, seed=seed, points=points, at=at, sizes=sizes, progress=progress)
+    asked = request_of(output, nodes, seed=seed, points=points, given=tuple(at or ()), sizes=dict(sizes or {}))
+    return describe(report, asked, output, gradients, kernel.ir)
 
 
 def from_sympy(expression: Any) -> Expr:

@@ -11,12 +11,12 @@ import numpy as np
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
 from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
-from symgrad.verification.model import Check, Point, Report, Route, Verdict
+from symgrad.verification.model import Check, Point, Report, Request, Route, Verdict
 from symgrad.verification.sampling import Sampler
 
 DRAWS_OF_A_POINT = 3
 
-__all__ = ["Check", "GradientKernel", "Point", "Report", "Route", "Verdict", "verify"]
+__all__ = ["Check", "GradientKernel", "Point", "Report", "Request", "Route", "Verdict", "verify"]
 
 
 def verify(

@@ -127,6 +127,26 @@ class Planted:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for: enough to ask again, in another process or on another machine.
+
+    `formula` is a definition that parses back to the same expression, with shapes and assumptions. `given` names the
+    inputs whose values were given for one more point. `inputs`, `domain` and `conventions` say the same in words, for
+    people: the declarations, where the formula is defined, and what derivatives by structured inputs list.
+    """
+
+    formula: str
+    wrt: tuple[str, ...]
+    seed: int = 0
+    points: int = 3
+    given: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was verified, where, how sharply, and the verdict.
 
@@ -142,6 +162,7 @@ class Report:
     reasons: tuple[str, ...] = ()  # why the verdict is not PASS
     not_checked: tuple[str, ...] = ()
     versions: Mapping[str, str] | None = None
+    request: Request | None = None  # None for other people's functions
     statements: tuple[Statement, ...] = ()  # the formula and its derivatives; empty for other people's functions
     curves: tuple[Curve, ...] = ()
     planted: tuple[Planted, ...] = ()

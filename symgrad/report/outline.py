@@ -1,0 +1,156 @@
+"""What every form of a report says, in the same words: the headline, the checks in groups, a line for each derivative."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from symgrad.verification import Check, Report, Route, Verdict
+
+FORMULA_ERRORS, KERNEL_ERRORS, END_TO_END = "formula errors", "kernel errors", "end-to-end errors"
+GROUPS = {
+    FORMULA_ERRORS: "Is the derivative's formula the derivative of the formula?",
+    KERNEL_ERRORS: "Does the compiled kernel compute these formulas?",
+    END_TO_END: "Is what the kernel returns the derivative of what it computes, whatever the formulas say?",
+}
+_GROUP_OF = {Route.FORMULA: FORMULA_ERRORS, Route.VALUE: KERNEL_ERRORS, Route.GRADIENT: KERNEL_ERRORS}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All checks of one route for one input, at every point; `deciding` is the one nearest to its bound."""
+
+    verdict: Verdict
+    deciding: Check
+    resolution: float
+    points: int
+    compared: int
+
+    @property
+    def subject(self) -> str:
+        """The input, or what stands for it when it is the value."""
+        return subject_of(self.deciding)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The derivative by one input at one point, and what all routes together say of it."""
+
+    input: str
+    point: int
+    verdict: Verdict
+
+
+def headline(report: Report) -> str:
+    """Return the verdict, counted, in one sentence."""
+    found = blocks(report)
+    passed = sum(block.verdict is Verdict.PASS for block in found)
+    text = f"{report.verdict.value}: {passed} of {count(len(found), 'derivative block')} at {_points(report)}"
+    if math.isfinite(report.resolving_power):
+        return f"{text}, smallest error that would have been caught {report.resolving_power:.1g}"
+    return text
+
+
+def blocks(report: Report) -> list[Block]:
+    """Return a block for each input and point; one without any check that decides is inconclusive."""
+    found: list[Block] = []
+    for point in range(len(report.points)):
+        for name in report.wrt:
+            own = [check for check in report.checks if (check.input, check.point) == (name, point)]
+            found.append(Block(name, point, together(own)))
+    return found
+
+
+def together(checks: Sequence[Check]) -> Verdict:
+    """Return the verdict of several checks: one that failed fails all, and open ones count where they decide."""
+    verdicts = {check.verdict for check in checks if check.decisive or check.verdict is Verdict.FAIL}
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    return Verdict.PASS if verdicts == {Verdict.PASS} else Verdict.INCONCLUSIVE
+
+
+def grouped(checks: Iterable[Check]) -> dict[str, list[Check]]:
+    """Return the checks under the titles of the groups; groups without any are left out."""
+    groups: dict[str, list[Check]] = {title: [] for title in GROUPS}
+    for check in checks:
+        groups[_GROUP_OF.get(check.route, END_TO_END)].append(check)
+    return {title: members for title, members in groups.items() if members}
+
+
+def rows(checks: Iterable[Check]) -> list[Row]:
+    """Return one row for each input and route, in the order of first use."""
+    members: dict[tuple[Route, str | None], list[Check]] = {}
+    for check in checks:
+        members.setdefault((check.route, check.input), []).append(check)
+    return [_row(own) for own in members.values()]
+
+
+def _row(own: Sequence[Check]) -> Row:
+    deciding = max(own, key=_nearness)
+    return Row(
+        verdict=deciding.verdict,
+        deciding=deciding,
+        resolution=max(check.resolution for check in own),
+        points=len({check.point for check in own}),
+        compared=sum(check.compared for check in own),
+    )
+
+
+def _nearness(check: Check) -> tuple[int, float]:
+    """Return how near a check is to its bound, after how bad its verdict is."""
+    badness = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL].index(check.verdict)
+    if math.isnan(check.error) or not check.bound:
+        return badness, math.inf if check.error else 0.0
+    return badness, check.error / check.bound
+
+
+def subject_of(check: Check) -> str:
+    """Return the input that a check is about."""
+    return "(value)" if check.input is None else check.input
+
+
+def place_of(check: Check) -> str:
+    """Return where the worst entry is: the point, and the index where there is more than one entry."""
+    index = f" [{', '.join(map(str, check.entry))}]" if check.compared > 1 and check.entry else ""
+    return f"point {check.point}{index}"
+
+
+def planted_line(report: Report) -> str:
+    """Return how many wrong versions the same check rejects; empty when none were tried."""
+    tried = sum(each.tried for each in report.planted)
+    if not tried:
+        return ""
+    rejected = sum(each.rejected for each in report.planted)
+    kinds = ", ".join(each.kind for each in report.planted)
+    return f"the same check rejected {rejected} of {tried} wrong versions of this derivative ({kinds})"
+
+
+def command(report: Report) -> str:
+    """Return the command that gives this report again; empty for functions that have no formula.
+
+    Values that were given are in the certificate, not here: `...` stands for them.
+    """
+    asked = report.request
+    if asked is None:
+        return ""
+    words = ["symgrad", "verify", shlex.quote(asked.formula)]
+    words += [f"--wrt {name}" for name in asked.wrt]
+    words += [f"--seed {asked.seed}", f"--points {asked.points}"]
+    if asked.given:
+        words.append(f'--at "{", ".join(f"{name}=..." for name in asked.given)}"')
+    return " ".join(words)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number and what it counts.
+
+    >>> count(1, "point"), count(2, "point")
+    ('1 point', '2 points')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _points(report: Report) -> str:
+    return count(len(report.points), "point")
