@@ -67,7 +67,7 @@ def _section(name: str, report: Report) -> dict[str, Any]:
 
 
 def _line(row: outline.Row) -> dict[str, Any]:
-    return {**_entry(row.deciding), "resolution": row.resolution, "points": row.points, "compared": row.compared}
+    return {**_entry(row.deciding), "resolution": row.resolution, "points": row.points}
 
 
 def _entry(check: Check) -> dict[str, Any]:
