@@ -16,11 +16,26 @@ EXIT_STATUS = {"PASS": PASSED, "FAIL": FAILED, "INCONCLUSIVE": INCONCLUSIVE}
 
 
 def check(
-    formula: sg.Expr, wrt: Sequence[str], *, seed: int = 0, points: int = 3, at: Mapping[str, Any] | None = None
+    formula: sg.Expr,
+    wrt: Sequence[str],
+    *,
+    seed: int = 0,
+    points: int = 3,
+    at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    title: str = "verifying",
 ) -> sg.Report:
-    """Verify the derivatives of a formula by some of its inputs."""
-    with Working("verifying") as working:
-        return sg.verify(formula, wrt=list(wrt), seed=seed, points=points, at=at or None, progress=working.advance)
+    """Verify the derivatives of a formula by some of its inputs; `title` stands before the progress."""
+    with Working(title) as working:
+        return sg.verify(
+            formula,
+            wrt=list(wrt),
+            seed=seed,
+            points=points,
+            at=at or None,
+            sizes=sizes or None,
+            progress=working.advance,
+        )
 
 
 def check_all(derivation: Derivation) -> dict[str, sg.Report]:

@@ -4,7 +4,7 @@
     ridge: sum((X @ w - y)**2) + lam*sum(w**2)
     f(A[n, n]: spd) = logdet(A)
 
-A formula goes on while a bracket is open, and on lines that are indented. An empty line ends it.
+A formula goes on while a bracket is open, and on lines that are indented. An empty line ends it, and a new name does.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import symgrad as sg
-from symgrad.errors import FormulaSyntaxError, InvalidValueError, SymgradError
+from symgrad.errors import FormulaSyntaxError, InvalidValueError, Span, SymgradError, excerpt
 
 LARGEST = 16 * 2**20  # bytes of a file that is read
 MOST = 10_000
@@ -76,8 +75,10 @@ def _entries(content: str) -> Iterator[Entry]:
             if entry is not None and not line.strip():
                 yield entry
                 entry = None
+            elif entry is not None:
+                entry.lines.append("")  # a comment; the lines below keep their numbers
             continue
-        if entry is not None and not entry.open and not bare[0].isspace():
+        if entry is not None and not bare[0].isspace() and not (entry.open and not _NAMED.fullmatch(bare)):
             yield entry
             entry = None
         entry = entry or Entry(number)
@@ -96,5 +97,8 @@ def unique_names(entries: list[Entry]) -> list[str]:
 
 def placed(error: SymgradError, path: str, entry: Entry) -> str:
     """Return the message of an error with the file and the line it is in."""
-    before = error.source[: error.span.start] if error.span is not None and error.source is not None else ""
-    return f"{path}, line {entry.line + before.count(chr(10))}: {error}"
+    if error.span is None or error.source is None:
+        return f"{path}, line {entry.line}: {error.message}"
+    above = "\n" * (entry.line - 1)
+    span = Span(error.span.start + len(above), error.span.end + len(above))
+    return f"{path}: {error.message}\n{excerpt(above + error.source, span)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from symgrad import syntax
@@ -352,14 +352,14 @@ def verify(
     *,
     seed: int = 0,
     points: int = 3,
-    at: Mapping[str, Any] | None = None,
+    at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     sizes: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check value and derivative of a formula against 50-digit arithmetic and against differences of the kernel.
 
     The bound every error is judged by is an estimated error, see docs/design.md. Points are drawn from the domain
-    (`seed` fixes them), or given by `at`.
+    (`seed` fixes them); `at` gives values of inputs for one more point, or a list of such for several.
 
     >>> verify("sum(exp(x))").passed
     True
@@ -369,8 +369,14 @@ def verify(
     gradients = dict(zip((node.name for node in nodes), _derive(output, nodes), strict=True))
     kernel = Kernel(output, nodes)
     report = _verify(output, nodes, gradients, kernel, seed=seed, points=points, at=at, sizes=sizes, progress=progress)
-    asked = request_of(output, nodes, seed=seed, points=points, given=tuple(at or ()), sizes=dict(sizes or {}))
+    asked = request_of(output, nodes, seed=seed, points=points, given=_given(at), sizes=dict(sizes or {}))
     return describe(report, asked, output, gradients, kernel.ir)
+
+
+def _given(at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    """Return the names of inputs that have values in one of the points that are given."""
+    points = [] if at is None else [at] if isinstance(at, Mapping) else list(at)
+    return tuple(dict.fromkeys(name for point in points for name in point))
 
 
 def from_sympy(expression: Any) -> Expr:

@@ -67,9 +67,7 @@ def _pairs(old: Mapping[str, str], new: Mapping[str, str]) -> list[tuple[str, st
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 
-def _figures(
-    certified: Certificate, report: Report
-) -> dict[tuple[str, str | None, int], tuple[float, float, float]]:
+def _figures(certified: Certificate, report: Report) -> dict[tuple[str, str | None, int], tuple[float, float, float]]:
     """Return the errors then and now, and the bound, of the checks that are in both."""
     now = {(check.route.name.lower(), check.input, check.point): check for check in report.checks}
     found = {}

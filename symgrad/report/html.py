@@ -100,13 +100,8 @@ def array_text(value: Any) -> str:
     >>> array_text(np.arange(100.0))
     '[0, 1, 2, ..., 97, 98, 99]'
     """
-    array = np.asarray(value, float)
-    with np.printoptions(precision=17, threshold=_PRINTED_IN_FULL, edgeitems=3, linewidth=10**6):
-        return np.array2string(array, separator=", ", formatter={"float_kind": _shortest})
-
-
-def _shortest(value: float) -> str:
-    return f"{float(value):.7g}"
+    with np.printoptions(threshold=_PRINTED_IN_FULL, edgeitems=3, linewidth=10**6):
+        return np.array2string(np.asarray(value, float), separator=", ", formatter={"float_kind": "{:.7g}".format})
 
 
 def number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What every form of a report says, in the same words: the headline, the checks in groups, a line for each derivative."""
+"""What every form of a report says, in the same words: the headline, the checks in groups, the verdicts counted."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from symgrad.errors import InvalidValueError
 from symgrad.report.certificate import SCHEMA, VERSION, digest
+from symgrad.syntax import Limits
 from symgrad.verification import Point, Request, Verdict
 from symgrad.verification.provenance import sha256
 
@@ -71,7 +72,9 @@ def _certificate(document: dict[str, Any]) -> Certificate:
     if document.get("schema") != SCHEMA:
         raise InvalidValueError(f'this is no certificate: "schema" is not "{SCHEMA}"')
     if document.get("version") != VERSION or isinstance(document.get("version"), bool):
-        raise InvalidValueError(f"the certificate has version {document.get('version')!r}; this symgrad reads {VERSION}")
+        raise InvalidValueError(
+            f"the certificate has version {document.get('version')!r}; this symgrad reads {VERSION}"
+        )
     asked = _request(_field(document, "request", dict, ""))
     points = [_point(_object(each, "points")) for each in _field(document, "points", list, "")]
     verdict = _field(document, "verdict", str, "")
@@ -117,8 +120,8 @@ def _request(found: dict[str, Any]) -> Request:
     counts = {"seed": _field(found, "seed", int, "request."), "points": _field(found, "points", int, "request.")}
     if not all(0 <= value < 2**63 for value in counts.values()) or counts["points"] > 1000:
         raise InvalidValueError("request.seed and request.points are out of range")
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in sizes.values()):
-        raise InvalidValueError("request.sizes is not all whole numbers")
+    if not all(_is_size(size) for size in sizes.values()):
+        raise InvalidValueError("request.sizes is not all whole numbers, or one is too large")
     return Request(
         formula=_field(found, "formula", str, "request."),
         wrt=_words(found, "wrt"),
@@ -146,13 +149,17 @@ def _point(found: dict[str, Any]) -> Point:
 
 def _values(found: dict[str, Any], where: str) -> np.ndarray:
     shape = _field(found, "shape", list, f"{where}.")
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape):
+    if not all(map(_is_size, shape)):
         raise InvalidValueError(f"{where}.shape is no shape")
     written, plain = _field(found, "hex", list, f"{where}."), _field(found, "decimal", list, f"{where}.")
     if len(written) != math.prod(shape) or len(plain) != len(written):
         raise InvalidValueError(f"{where} does not have as many numbers as its shape says")
     numbers = [real({"hex": h, "decimal": d}, where) for h, d in zip(written, plain, strict=True)]
     return np.array(numbers, float).reshape(shape)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= Limits().elements
 
 
 def real(found: Mapping[str, Any], where: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from symgrad.report.outline import Row, count, grouped, headline, place_of, planted_line, rows
@@ -19,7 +20,7 @@ def plain(report: Report) -> str:
     """Return the report as text: the verdict, the formulas, tables of the checks, and what could not be checked."""
     tables = {title: [_cells(row) for row in rows(members)] for title, members in grouped(report.checks).items()}
     lines = [headline(report), *statement_lines(report)]
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *sum(tables.values(), []), strict=True)]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *chain(*tables.values()), strict=True)]
     for title, table in tables.items():
         lines += ["", title]
         lines += ["  " + "  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (COLUMNS, *table)]

@@ -27,14 +27,14 @@ def verify(
     *,
     seed: int = 0,
     points: int = 3,
-    at: Mapping[str, Any] | None = None,
+    at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     sizes: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check derivatives of `output`, as formulas and as computed by `kernel`, at points drawn from its domain.
 
     Shapes: `gradients` holds for each name of `wrt` an expression of shape output.shape + input.shape.
-    `at` gives values of some or all inputs for one more point; `sizes` fixes named sizes of the drawn points.
+    `at` gives values of some or all inputs for one more point, or a list of them; `sizes` fixes sizes of drawn points.
     `progress` is called with the number of points done and their total. The same seed gives the same report.
 
     Errors: ShapeError, UnknownNameError for `at` and `sizes` that do not fit the formula.
@@ -43,14 +43,16 @@ def verify(
     inputs = tuple({**output.inputs, **{x.name: x for x in wrt}}.values())
     subject = Subject.of(output, wrt, gradients, kernel)
     sampler = Sampler(output, inputs, rng, kernel.dtype, dict(sizes or {}))
-    total = points + (at is not None)
+    given = [] if at is None else [at] if isinstance(at, Mapping) else list(at)
+    total = points + len(given)
     chosen: list[Point] = []
     checks: list[Check] = []
     reasons: list[str] = []
     notes: dict[str, None] = {}
     for number in range(total):
+        asked = given[number - points] if number >= points else None
         try:
-            point, examination = _check_one(subject, sampler, number, len(chosen), at if number == points else None)
+            point, examination = _check_one(subject, sampler, number, len(chosen), asked)
         except InvalidValueError as error:
             reasons.append(error.message)
         else:

@@ -107,8 +107,8 @@ def conditions(output: Expr) -> list[str]:
 def _conditions_of(node: Apply) -> list[str]:
     restricted = [(domain, x) for domain, x in zip(node.op.domains(node), node.operands, strict=True)]
     return [
-        f"{_written(node)}: " + (f"{_written(x)} is {domain}" if isinstance(domain, MatrixDomain) else
-        str(domain).replace("x", _written(x)))
+        f"{_written(node)}: "
+        + (f"{_written(x)} is {domain}" if isinstance(domain, MatrixDomain) else str(domain).replace("x", _written(x)))
         for domain, x in restricted
         if domain != REALS
     ]
