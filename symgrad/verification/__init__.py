@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
 from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
-from symgrad.verification.model import Check, Point, Report, Request, Route, Verdict
+from symgrad.verification.model import Check, Curve, Point, Report, Request, Route, Verdict
 from symgrad.verification.sampling import Sampler
 
 DRAWS_OF_A_POINT = 3
@@ -39,6 +40,7 @@ def verify(
 
     Errors: ShapeError, UnknownNameError for `at` and `sizes` that do not fit the formula.
     """
+    started = time.perf_counter()
     rng = np.random.default_rng(seed)
     inputs = tuple({**output.inputs, **{x.name: x for x in wrt}}.values())
     subject = Subject.of(output, wrt, gradients, kernel)
@@ -49,6 +51,8 @@ def verify(
     checks: list[Check] = []
     reasons: list[str] = []
     notes: dict[str, None] = {}
+    curves: list[Curve] = []
+    evaluations = 0
     for number in range(total):
         asked = given[number - points] if number >= points else None
         try:
@@ -58,6 +62,8 @@ def verify(
         else:
             chosen.append(point)
             checks += examination.checks
+            curves += examination.curves if len(chosen) == 1 else ()
+            evaluations += examination.evaluations
             notes.update({examination.note: None} if examination.note else {})
         if progress is not None:
             progress(number + 1, total)
@@ -72,6 +78,9 @@ def verify(
         reasons=tuple(why),
         not_checked=tuple(notes),
         versions=_versions(),
+        curves=tuple(curves),
+        evaluations=evaluations,
+        seconds=time.perf_counter() - started,
     )
 
 
@@ -110,10 +119,17 @@ def _conclude(
 
 
 def _explain(check: Check) -> str:
-    what = "the value" if check.input is None else f"the derivative with respect to {check.input}"
+    what = "the value" if check.input is None else f"the derivative with respect to {_named(check)}"
     if check.detail:
         return f"{what}: {check.detail} ({check.route.value})"
     return f"{what} is off: {check.route.value}"
+
+
+def _named(check: Check) -> str:
+    """Return what a check is about: w, or w at its entry w[3]."""
+    if check.verdict is not Verdict.FAIL or check.label in ("", check.input):
+        return check.input or ""
+    return f"{check.input}, worst at {check.label},"
 
 
 def _resolving_power(checks: Sequence[Check]) -> float:

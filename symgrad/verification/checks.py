@@ -22,14 +22,15 @@ from symgrad.diff.pushforward import push_forward
 from symgrad.diff.tangent import project
 from symgrad.errors import InvalidValueError
 from symgrad.verification import differences, precise, rounding
+from symgrad.verification.curves import trace
+from symgrad.verification.differences import Derivatives
 from symgrad.verification.evidence import COARSEST, TINY, Evidence
 from symgrad.verification.manifold import retract, sharpen
-from symgrad.verification.model import Check, Point, Route, Verdict
+from symgrad.verification.model import Check, Curve, Point, Route, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
 from symgrad.verification.sampling import violations
 
 MOST_PRECISE_OPERATIONS = 20_000  # of an evaluation at 50 digits; about 0.1 s, and a point takes some ten of them
-_KINK = "kink: between the one-sided slopes"
 _DIFFERENCE_FLOOR = 450  # ulps of the derivative that a difference table is trusted to at best
 
 
@@ -118,6 +119,11 @@ class At:
     expected: Expected
     rng: np.random.Generator
 
+    @property
+    def ulp(self) -> float | None:
+        """What errors of the kernel are counted in: its rounding unit, where the truth is known better."""
+        return self.subject.eps if self.expected.exact else None
+
     def x(self, node: Input) -> np.ndarray:
         """The value of an input as an array of floats."""
         return np.asarray(self.point.values[node.name], float)
@@ -129,6 +135,7 @@ class Finding:
 
     evidence: Evidence
     found: np.ndarray
+    slopes: Derivatives | None = None  # what the evidence was made of, for the route of differences
 
     def check(self) -> Check:
         """Return the verdict."""
@@ -139,13 +146,16 @@ class Finding:
 class Examination:
     """What was found at a point: the checks, and for each input the findings that its checks came from.
 
-    `exact` says that the reference has 50 digits, `note` what could not be checked (empty: nothing).
+    `exact` says that the reference has 50 digits, `note` what could not be checked (empty: nothing), `curves` are the
+    differences at the worst entry of each input, and `evaluations` is how often the value was computed for them.
     """
 
     checks: tuple[Check, ...]
     findings: Mapping[str, tuple[Finding, ...]]
     exact: bool = False
     note: str = ""
+    curves: tuple[Curve, ...] = ()
+    evaluations: int = 0
 
 
 def examine(subject: Subject, point: Point, number: int, rng: np.random.Generator) -> Examination:
@@ -170,11 +180,24 @@ def examine(subject: Subject, point: Point, number: int, rng: np.random.Generato
         finding = Finding(_adjoint_evidence(at, x, cotangent), np.asarray(pulled[x.name], float))
         findings[x.name] = (*findings[x.name], finding)
     checks = [_check_value(at, values)]
+    curves: list[Curve] = []
     for group in findings.values():
-        checks += weigh([finding.check() for finding in group], expected.exact)
+        judged = [finding.check() for finding in group]
+        checks += weigh(judged, expected.exact)
+        curves += _curves(group, judged)
     if not expected.exact:
         checks = [_say_interpreter(check) for check in checks]
-    return Examination(tuple(checks), findings, expected.exact, expected.note)
+    evaluations = sum(finding.evidence.evaluations for group in findings.values() for finding in group)
+    return Examination(tuple(checks), findings, expected.exact, expected.note, tuple(curves), evaluations)
+
+
+def _curves(group: Sequence[Finding], checks: Sequence[Check]) -> list[Curve]:
+    shown = [
+        trace(finding.slopes, finding.evidence, check, finding.found)
+        for finding, check in zip(group, checks, strict=True)
+        if finding.slopes is not None
+    ]
+    return [curve for curve in shown if curve is not None]
 
 
 def _say_interpreter(check: Check) -> Check:
@@ -244,7 +267,7 @@ def operation_count(exprs: Sequence[Expr], point: Point) -> int:
 def _check_value(at: At, found: Sequence[Any]) -> Check:
     """All kernels that give the value: alone, fused with the derivatives, and forward. Returns the worst check."""
     truth, bound = at.expected.value.value, at.expected.value_rounding
-    evidence = Evidence(Route.VALUE, at.number, None, truth, truth, bound, coarsest=np.inf)
+    evidence = Evidence(Route.VALUE, at.number, None, truth, truth, bound, coarsest=np.inf, ulp=at.ulp)
     checks = [evidence.judge(np.asarray(value, float)) for value in found]
     return max(checks, key=_badness)
 
@@ -256,10 +279,11 @@ def _badness(check: Check) -> tuple[bool, float]:
 def _examine_input(at: At, node: Input, gradient: np.ndarray) -> tuple[Finding, ...]:
     """Return what the routes say of a derivative: its formula where there is one at 50 digits, and the kernel's."""
     formula = _formula_evidence(at, node) if at.expected.exact else None
+    differences_evidence, slopes = difference_evidence(at, node)
     return (
         *([] if formula is None else [Finding(formula, at.expected.gradients[node.name].value)]),
         Finding(_gradient_evidence(at, node), gradient),
-        Finding(_difference_evidence(at, node), gradient),
+        Finding(differences_evidence, gradient, slopes),
     )
 
 
@@ -317,7 +341,9 @@ def _formula_evidence(at: At, node: Input) -> Evidence | None:
         along=direction.reshape(1, -1),
         natural=expected.natural,
         coarsest=at.subject.coarsest,
-        detail=_KINK if slope.kinked.any() else "",
+        shape=x.shape,
+        output_shape=expected.value.value.shape,
+        kinked=slope.kinked.reshape(1, -1),
     )
 
 
@@ -334,11 +360,14 @@ def _gradient_evidence(at: At, node: Input) -> Evidence:
         bound=at.expected.gradient_rounding[node.name],
         natural=at.expected.natural / unit,
         coarsest=at.subject.coarsest,
+        shape=at.x(node).shape,
+        output_shape=at.expected.value.value.shape,
+        ulp=at.ulp,
     )
 
 
-def _difference_evidence(at: At, node: Input) -> Evidence:
-    """Differences of the kernel's value."""
+def difference_evidence(at: At, node: Input, along: np.ndarray | None = None) -> tuple[Evidence, Derivatives]:
+    """Differences of the kernel's value, along given directions or those of `differences.directions`."""
     x, expected, subject = at.x(node), at.expected, at.subject
 
     def function(flat: np.ndarray) -> np.ndarray:
@@ -348,7 +377,7 @@ def _difference_evidence(at: At, node: Input) -> Evidence:
         except (np.linalg.LinAlgError, InvalidValueError):
             return np.full(expected.value.value.size, np.nan)
 
-    along = differences.directions(x, at.rng)
+    along = differences.directions(x, at.rng) if along is None else along
     floor = expected.value_rounding.ravel() / (rounding.INFLATION * rounding.ULPS)
     slopes = differences.differentiate(function, x.ravel(), along, floor, subject.eps)
     size = np.maximum(np.abs(slopes.low), np.abs(slopes.high))
@@ -358,8 +387,7 @@ def _difference_evidence(at: At, node: Input) -> Evidence:
         + _DIFFERENCE_FLOOR * subject.eps * np.max(size, initial=0.0, where=np.isfinite(size))
     )
     taken = (np.isfinite(slopes.low) & np.isfinite(slopes.uncertainty)).all()
-    kink = _KINK if slopes.kinked.any() else ""
-    return Evidence(
+    evidence = Evidence(
         Route.DIFFERENCES,
         at.number,
         node.name,
@@ -369,9 +397,24 @@ def _difference_evidence(at: At, node: Input) -> Evidence:
         along=along,
         natural=expected.natural,
         coarsest=subject.coarsest,
-        detail=kink if taken else "no difference could be taken: the edge of a domain",
+        detail="" if taken else _no_difference(node, x, along[~np.isfinite(slopes.low).all(axis=1)]),
         evaluations=slopes.evaluations,
+        shape=x.shape,
+        output_shape=expected.value.value.shape,
+        kinked=slopes.kinked,
     )
+    return evidence, slopes
+
+
+def _no_difference(node: Input, x: np.ndarray, along: np.ndarray) -> str:
+    """Say along which entry no difference could be taken, and where it is."""
+    for row in along:
+        used = np.flatnonzero(row)
+        if used.size == 1:
+            place = ", ".join(str(int(i)) for i in np.unravel_index(int(used[0]), x.shape)) if x.shape else ""
+            name = f"{node.name}[{place}]" if place else node.name
+            return f"no difference could be taken at {name} = {x.flat[used[0]]:.6g}: the edge of a domain"
+    return f"no difference could be taken by {node.name}: the edge of a domain"
 
 
 def _adjoint_evidence(at: At, node: Input, cotangent: np.ndarray) -> Evidence:
@@ -408,6 +451,7 @@ def _adjoint_evidence(at: At, node: Input, cotangent: np.ndarray) -> Evidence:
         natural=expected.natural,
         terms=size,
         coarsest=subject.coarsest,
+        shape=x.shape,
     )
 
 

@@ -112,22 +112,22 @@ def test_a_gradient_of_the_wrong_shape_fails():
 
 
 @pytest.mark.parametrize(
-    ("text", "at"),
+    ("text", "at", "said"),
     [
-        ("abs(x)", {"x": 0.0}),
-        ("relu(x)*3", {"x": 0.0}),
-        ("norm(x)", {"x": [0.0, 0.0]}),
-        ("maximum(x, y)", {"x": 2.0, "y": 2.0}),
-        ("norm1(x)", {"x": [0.0, 1.5]}),
-        ("max(x)", {"x": [1.0, 1.0, 0.5]}),
+        ("abs(x)", {"x": 0.0}, "kink at x: one-sided slopes -1 and 1, returned 0"),
+        ("relu(x)*3", {"x": 0.0}, "kink at x: one-sided slopes 0 and 3, returned 0"),
+        ("norm(x)", {"x": [0.0, 0.0]}, "kink at x[0]: one-sided slopes -1 and 1, returned 0"),
+        ("maximum(x, y)", {"x": 2.0, "y": 2.0}, "kink at y: one-sided slopes 0 and 1, returned 0"),
+        ("norm1(x)", {"x": [1.5, 0.0]}, "kink at x[1]: one-sided slopes -1 and 1, returned 0"),
+        ("-max(x)", {"x": [1.0, 1.0, 0.5]}, "kink at x[0]: one-sided slopes -1 and 0, returned -0.5"),
     ],
 )
-def test_a_kink_is_named_and_its_convention_accepted(text, at):
+def test_a_kink_is_named_with_its_slopes_and_its_convention_accepted(text, at, said):
     report = check(text, at=at)
     assert report.passed, str(report)
-    assert {"kink: between the one-sided slopes"} == {
-        c.detail for c in report.checks if c.point == 3 and c.route in (Route.FORMULA, Route.DIFFERENCES)
-    }
+    details = [c.detail for c in report.checks if c.point == 3 and c.route in (Route.FORMULA, Route.DIFFERENCES)]
+    assert all(detail.startswith("kink at ") for detail in details)
+    assert said in details
 
 
 def test_a_slope_outside_of_those_at_a_kink_fails():
@@ -147,6 +147,20 @@ def test_a_point_outside_of_the_domain_is_inconclusive(text, at):
     report = check(text, at={"x": at}, points=0)
     assert report.verdict is Verdict.INCONCLUSIVE
     assert "not defined at this point" in report.reasons[0]
+
+
+def test_a_slope_at_the_edge_of_a_domain_is_one_sided():
+    report = check("x**2.5 + 3*x", at={"x": 0.0}, points=0)
+    assert report.passed, str(report)
+    wrong = check("x**2.5 + 3*x", at={"x": 0.0}, points=0, formula=spoil("x", lambda g: g * 1.001))
+    assert wrong.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("text", ["x*log(x + 1e-300)", "sqrt(x)", "x**0.9"])
+def test_a_one_sided_slope_without_a_limit_is_no_evidence(text):
+    report = check(text, at={"x": 0.0}, points=0)
+    assert report.verdict is not Verdict.PASS
+    assert all(c.verdict is not Verdict.FAIL for c in report.checks if c.route is Route.DIFFERENCES), str(report)
 
 
 def test_an_infinite_slope_is_inconclusive():
@@ -261,3 +275,44 @@ def simplified(gradients):
 
 def test_an_entry_whose_roundings_agree_by_chance_is_no_failure() -> None:
     assert all(sg.verify("A @ X @ B", "X", seed=seed).passed for seed in range(3))
+
+
+def test_entries_are_named() -> None:
+    def off(array):
+        array = array.copy()
+        array.flat[-1] *= 1.01
+        return array
+
+    report = check(RIDGE, change=spoil("w", off), points=1, sizes={"n": 4})
+    assert "w, worst at w[3]," in report.reasons[0]
+    assert {c.label for c in report.checks if c.verdict is Verdict.FAIL and c.route is not Route.ADJOINT} == {"w[3]"}
+    report = check("f(x[n]) = exp(x)", change=spoil("x", off), points=1, sizes={"n": 3})
+    assert report.worst.label == "df[2]/dx[2]"
+
+
+def test_a_curve_is_drawn_for_every_input() -> None:
+    report = check(RIDGE, points=2)
+    assert [curve.input for curve in report.curves] == ["X", "w", "y", "lam"]
+    assert {curve.point for curve in report.curves} == {0}
+    for curve in report.curves:
+        assert len(curve.steps) == len(curve.estimates) == len(curve.distances) > 5
+        assert curve.estimates[curve.chosen] == min(curve.estimates)
+        assert curve.distances[curve.chosen] < 1e-8
+        assert curve.label.startswith(curve.input)
+    assert report.evaluations == sum(36 * x.size - x.size + 1 for p in report.points for x in p.values.values())
+    assert report.seconds > 0
+
+
+def test_errors_of_formula_kernel_and_the_whole_are_told_apart() -> None:
+    spoiled = check(RIDGE, change=spoil("w", lambda g: g * (1 + 1e-9)), points=1)
+    assert spoiled.verdicts["formula"] is Verdict.PASS
+    assert spoiled.verdicts["kernel"] is Verdict.FAIL
+    assert check(RIDGE, formula=spoil("w", lambda g: g * 2), points=1).verdicts["formula"] is Verdict.FAIL
+
+
+def test_the_accuracy_of_a_kernel_is_counted_in_ulps() -> None:
+    report = check("x**2", at={"x": 1.5}, points=0)
+    assert {c.route: c.ulps for c in report.checks if c.ulps is not None} == {Route.VALUE: 0.0, Route.GRADIENT: 0.0}
+    off = check("x**2", at={"x": 1.5}, points=0, change=spoil("x", lambda g: np.nextafter(g, 9)))
+    assert off.ulps == 1.0
+    assert off.passed
