@@ -44,6 +44,7 @@ def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = number
     environment.filters["mathml"] = mathml
+    environment.filters["ulps"] = outline.ulps_text
     return environment.from_string(files("symgrad.report").joinpath("page.html.jinja").read_text(encoding="utf-8"))
 
 
@@ -55,8 +56,9 @@ def _section(name: str, report: Report) -> dict[str, Any]:
         "verdict": report.verdict.value,
         "sentence": outline.headline(report).partition(": ")[2],
         "groups": [
-            {"title": title, "question": outline.GROUPS[title], "rows": [_line(row) for row in outline.rows(members)]}
-            for title, members in outline.grouped(report.checks).items()
+            {"title": title, "question": question, "rows": [_line(row) for row in outline.rows(members)]}
+            for kind, members in outline.grouped(report.checks).items()
+            for title, question in [outline.GROUPS[kind]]
         ],
         "checks": [_entry(check) for check in report.checks[:_ALL_CHECKS_UP_TO]],
         "curves": [(curve, drawing) for curve in report.curves[:_MOST_CURVES] if (drawing := _drawing(svg(curve)))],
@@ -67,7 +69,7 @@ def _section(name: str, report: Report) -> dict[str, Any]:
 
 
 def _line(row: outline.Row) -> dict[str, Any]:
-    return {**_entry(row.deciding), "resolution": row.resolution, "points": row.points}
+    return {**_entry(row.deciding), "resolution": row.resolution, "ulps": row.ulps}
 
 
 def _entry(check: Check) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def _entry(check: Check) -> dict[str, Any]:
         "resolution": check.resolution,
         "scale": check.scale,
         "compared": check.compared,
+        "ulps": check.ulps,
         "place": outline.place_of(check),
         "route": check.route.value,
         "detail": check.detail,

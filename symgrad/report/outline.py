@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from symgrad.verification import Check, Report, Route, Verdict
 
-FORMULA_ERRORS, KERNEL_ERRORS, END_TO_END = "formula errors", "kernel errors", "end-to-end errors"
-GROUPS = {
-    FORMULA_ERRORS: "Is the derivative's formula the derivative of the formula?",
-    KERNEL_ERRORS: "Does the compiled kernel compute these formulas?",
-    END_TO_END: "Is what the kernel returns the derivative of what it computes, whatever the formulas say?",
+GROUPS = {  # by the kind of a route: a title, and the question it answers
+    "formula": ("Formula errors", "Is the derivative's formula the derivative of the formula?"),
+    "kernel": ("Kernel errors", "Does the compiled kernel compute these formulas?"),
+    "end to end": (
+        "End-to-end errors",
+        "Is what the kernel returns the derivative of the function, whatever the formulas say?",
+    ),
 }
-_GROUP_OF = {Route.FORMULA: FORMULA_ERRORS, Route.VALUE: KERNEL_ERRORS, Route.GRADIENT: KERNEL_ERRORS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Row:
     deciding: Check
     resolution: float
     points: int
-    compared: int
+    ulps: float | None
 
     @property
     def subject(self) -> str:
@@ -72,11 +73,11 @@ def together(checks: Sequence[Check]) -> Verdict:
 
 
 def grouped(checks: Iterable[Check]) -> dict[str, list[Check]]:
-    """Return the checks under the titles of the groups; groups without any are left out."""
-    groups: dict[str, list[Check]] = {title: [] for title in GROUPS}
+    """Return the checks by kind; kinds without any are left out."""
+    groups: dict[str, list[Check]] = {kind: [] for kind in GROUPS}
     for check in checks:
-        groups[_GROUP_OF.get(check.route, END_TO_END)].append(check)
-    return {title: members for title, members in groups.items() if members}
+        groups[check.route.kind].append(check)
+    return {kind: members for kind, members in groups.items() if members}
 
 
 def rows(checks: Iterable[Check]) -> list[Row]:
@@ -94,7 +95,7 @@ def _row(own: Sequence[Check]) -> Row:
         deciding=deciding,
         resolution=max(check.resolution for check in own),
         points=len({check.point for check in own}),
-        compared=sum(check.compared for check in own),
+        ulps=max((check.ulps for check in own if check.ulps is not None), default=None),
     )
 
 
@@ -111,10 +112,19 @@ def subject_of(check: Check) -> str:
     return "(value)" if check.input is None else check.input
 
 
+def ulps_text(ulps: float | None) -> str:
+    """Return a number of ulps in two digits; empty where it is not known.
+
+    >>> ulps_text(0.52), ulps_text(881.3), ulps_text(None)
+    ('0.52', '881', '')
+    """
+    return "" if ulps is None else f"{ulps:.2g}" if ulps < 100 else f"{ulps:.0f}"
+
+
 def place_of(check: Check) -> str:
-    """Return where the worst entry is: the point, and the index where there is more than one entry."""
-    index = f" [{', '.join(map(str, check.entry))}]" if check.compared > 1 and check.entry else ""
-    return f"point {check.point}{index}"
+    """Return where the worst entry is: the point, and the entry where there is more than one."""
+    label = f", {check.label}" if check.label not in ("", check.input) else ""
+    return f"point {check.point}{label}"
 
 
 def planted_line(report: Report) -> str:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from symgrad.report.outline import Row, count, grouped, headline, place_of, planted_line, rows
+from symgrad.report.outline import GROUPS, Row, count, grouped, headline, place_of, planted_line, rows, ulps_text
 from symgrad.verification import Report, Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-COLUMNS = ("verdict", "derivative by", "error", "bound", "would catch", "worst at", "route")
+COLUMNS = ("verdict", "derivative by", "error", "bound", "would catch", "ulps", "worst at", "route")
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
-_NUMBERS = ("error", "bound", "would catch")
+_NUMBERS = ("error", "bound", "would catch", "ulps")
 
 
 def plain(report: Report) -> str:
     """Return the report as text: the verdict, the formulas, tables of the checks, and what could not be checked."""
-    tables = {title: [_cells(row) for row in rows(members)] for title, members in grouped(report.checks).items()}
+    tables = {kind: [_cells(row) for row in rows(members)] for kind, members in grouped(report.checks).items()}
     lines = [headline(report), *statement_lines(report)]
     widths = [max(map(len, column)) for column in zip(COLUMNS, *chain(*tables.values()), strict=True)]
-    for title, table in tables.items():
-        lines += ["", title]
+    for kind, table in tables.items():
+        lines += ["", GROUPS[kind][0].lower()]
         lines += ["  " + "  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (COLUMNS, *table)]
     return "\n".join([*lines, "", *notes(report)])
 
@@ -36,14 +36,14 @@ def rich_report(report: Report) -> RenderableType:
 
     parts: list[RenderableType] = [Text(headline(report), f"bold {STYLES[report.verdict]}")]
     parts += [Text(line) for line in statement_lines(report)]
-    for title, members in grouped(report.checks).items():
+    for kind, members in grouped(report.checks).items():
         table = Table(box=None, header_style="dim", pad_edge=False)
         for name in COLUMNS:
             table.add_column(name, justify="right" if name in _NUMBERS else "left")
         for row in rows(members):
             verdict, *rest = _cells(row)
             table.add_row(Text(verdict, STYLES[row.verdict]), *map(Text, rest))
-        parts += [Text(f"\n{title}", "bold"), Padding(table, (0, 0, 0, 2))]
+        parts += [Text(f"\n{GROUPS[kind][0].lower()}", "bold"), Padding(table, (0, 0, 0, 2))]
     return Group(*parts, Text(""), *map(Text, notes(report)))
 
 
@@ -59,8 +59,8 @@ def notes(report: Report) -> list[str]:
         *(f"why: {reason}" for reason in report.reasons),
         *(f"not checked: {what}" for what in report.not_checked),
         *([f"planted errors: {planted}"] if planted else []),
-        "errors and bounds are relative to the largest entry; each bound is an estimated error; of several points, the "
-        "one nearest to its bound is shown",
+        "errors and bounds are relative to the largest entry, and each bound is an estimated error; of several points "
+        "the one nearest to its bound is shown; ulps: the kernel's largest distance from 50 digits, in last places",
         f"{count(len(report.points), 'point')} drawn with seed {report.seed}"
         if not any(point.given for point in report.points)
         else f"points drawn with seed {report.seed}, or given",
@@ -70,5 +70,5 @@ def notes(report: Report) -> list[str]:
 def _cells(row: Row) -> tuple[str, ...]:
     check = row.deciding
     route = f"{check.route.value} ({check.detail})" if check.detail else check.route.value
-    numbers = (f"{check.error:.1e}", f"{check.bound:.1e}", f"{row.resolution:.1e}")
+    numbers = (f"{check.error:.1e}", f"{check.bound:.1e}", f"{row.resolution:.1e}", ulps_text(row.ulps))
     return row.verdict.value, row.subject, *numbers, place_of(check), route

@@ -111,8 +111,9 @@ def _chosen(axes: Axes, curve: Curve) -> str:
 def _labels() -> Iterable[str]:
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     height = (_TOP + HEIGHT - _BOTTOM) / 2
-    yield f'<text class="axis" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">step / size of the input</text>'
+    low = f'y="{HEIGHT - 8}"'
+    yield f'<text class="side" x="{_LEFT}" {low}>← rounding</text>'
+    yield f'<text class="axis" x="{middle}" {low} text-anchor="middle">step / size of the input</text>'
+    yield f'<text class="side" x="{WIDTH - _RIGHT}" {low} text-anchor="end">truncation →</text>'
     turned = f'transform="translate(11 {height}) rotate(-90)" text-anchor="middle"'
     yield f'<text class="axis" {turned}>relative error</text>'
-    yield f'<text class="side" x="{_LEFT + 6}" y="{_TOP + 12}">← rounding</text>'
-    yield f'<text class="side" x="{WIDTH - _RIGHT - 6}" y="{_TOP + 12}" text-anchor="end">truncation →</text>'
