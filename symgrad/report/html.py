@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _MATHML = "{http://www.w3.org/1998/Math/MathML}"
+_ELEMENTS = frozenset(
+    ["math", "mrow", "mi", "mn", "mo", "mtext", "msub", "msup", "mfrac", "msqrt", "mtable", "mtr", "mtd"]
+)
+_ATTRIBUTES = frozenset(["display", "fence", "mathvariant", "columnalign"])
 _PRINTED_IN_FULL = 24  # numbers of an array
 _MOST_CURVES = 12
 _ALL_CHECKS_UP_TO = 600
@@ -117,14 +121,20 @@ def number(value: float) -> str:
 
 
 def mathml(markup: str) -> Any:
-    """Return markup as it is where it is MathML and nothing else; empty otherwise."""
+    """Return markup as it is where it is presentation MathML and nothing else; empty otherwise."""
     from markupsafe import Markup
 
     try:
-        tags = {element.tag for element in ElementTree.fromstring(markup).iter()}
+        elements = list(ElementTree.fromstring(markup).iter())
     except ElementTree.ParseError:
         return ""
-    return Markup(markup) if all(tag.startswith(_MATHML) and tag != f"{_MATHML}annotation-xml" for tag in tags) else ""
+    known = all(
+        element.tag.startswith(_MATHML)
+        and element.tag.removeprefix(_MATHML) in _ELEMENTS
+        and _ATTRIBUTES.issuperset(element.attrib)
+        for element in elements
+    )
+    return Markup(markup) if known else ""
 
 
 def _drawing(markup: str) -> Any:
