@@ -7,8 +7,11 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from symgrad.verification import Check, Report, Route, Verdict
 
+_MOST_GIVEN = 400  # characters of values in a command
 GROUPS = {  # by the kind of a route: a title, and the question it answers
     "formula": ("Formula errors", "Is the derivative's formula the derivative of the formula?"),
     "kernel": ("Kernel errors", "Does the compiled kernel compute these formulas?"),
@@ -140,7 +143,7 @@ def planted_line(report: Report) -> str:
 def command(report: Report) -> str:
     """Return the command that gives this report again; empty for functions that have no formula.
 
-    Values that were given are in the certificate, not here: `...` stands for them.
+    Many values that were given are in the certificate, not here: `...` stands for them.
     """
     asked = report.request
     if asked is None:
@@ -149,8 +152,16 @@ def command(report: Report) -> str:
     words += [f"--wrt {name}" for name in asked.wrt]
     words += [f"--seed {asked.seed}", f"--points {asked.points}"]
     if asked.given:
-        words.append(f'--at "{", ".join(f"{name}=..." for name in asked.given)}"')
+        words.append(f"--at {shlex.quote(_given_values(report, asked.given))}")
     return " ".join(words)
+
+
+def _given_values(report: Report, names: Iterable[str]) -> str:
+    values = report.points[-1].values if report.points and report.points[-1].given else {}
+    texts = {name: repr(np.asarray(values[name], float).tolist()) for name in names if name in values}
+    if sum(map(len, texts.values())) > _MOST_GIVEN:
+        texts = {}
+    return ", ".join(f"{name}={texts.get(name, '...')}" for name in names)
 
 
 def count(number: int, what: str) -> str:

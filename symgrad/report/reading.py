@@ -17,6 +17,7 @@ from symgrad.verification import Point, Request, Verdict
 from symgrad.verification.provenance import sha256
 
 LARGEST = 64 * 2**20  # characters of a certificate that is read
+_MOST_AXES = 32
 
 
 class TamperedError(InvalidValueError):
@@ -149,7 +150,7 @@ def _point(found: dict[str, Any]) -> Point:
 
 def _values(found: dict[str, Any], where: str) -> np.ndarray:
     shape = _field(found, "shape", list, f"{where}.")
-    if not all(map(_is_size, shape)):
+    if len(shape) > _MOST_AXES or not all(map(_is_size, shape)):
         raise InvalidValueError(f"{where}.shape is no shape")
     written, plain = _field(found, "hex", list, f"{where}."), _field(found, "decimal", list, f"{where}.")
     if len(written) != math.prod(shape) or len(plain) != len(written):

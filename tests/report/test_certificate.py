@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import random
 from dataclasses import replace
 from importlib.resources import files
 
@@ -242,3 +243,35 @@ def test_what_has_changed_is_said():
         "the",
         str(len(other.checks)),
     ]
+
+
+def places(value, path=()):
+    yield path
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield from places(child, (*path, key))
+
+
+ODD = [None, True, -1, 0.5, 10**400, "", "\ud800", "nan", "0x1p+99999", [], {}, [[]], {"hex": 1}, [1] * 40, "PASS"]
+
+
+def test_whatever_stands_in_a_certificate_it_is_read_or_refused():
+    rng = random.Random(0)
+    content = document()
+    paths = [path for path in places(content) if path and path[0] != "times"]
+    for _ in range(400):
+        spoilt = copy.deepcopy(content)
+        for path in rng.sample(paths, 2):
+            parent = spoilt
+            try:
+                for key in path[:-1]:
+                    parent = parent[key]
+                parent[path[-1]] = rng.choice(ODD)
+            except (KeyError, IndexError, TypeError):
+                continue  # the first change took the place of the second
+        try:
+            found = read(signed(spoilt))
+        except InvalidValueError:
+            continue
+        contradictions(found, ridge())
+        differences(found, ridge())

@@ -5,6 +5,7 @@ import pytest
 from report_samples import evidence, failed, planted, ridge, unknown
 from rich.console import Console
 
+import symgrad as sg
 from symgrad.report import headline, plain, rich_report
 from symgrad.report.outline import blocks, command, grouped, rows
 from symgrad.verification import Verdict
@@ -84,4 +85,6 @@ def test_the_command_gives_the_report_again():
         "symgrad verify 'f(X[m,n], w[n], y[m], lam) = sum((X @ w - y)**2) + lam*sum(w**2)' "
         "--wrt w --wrt lam --seed 0 --points 2"
     )
-    assert command(evidence()).endswith('--points 1 --at "S=..., x=..."')
+    assert command(evidence()).endswith("--points 1 --at 'S=[[2.0, 0.5], [0.5, 1.0]], x=[1.0, -2.0]'")
+    many = sg.verify("sum(x**2)", points=0, at={"x": [0.1] * 200})
+    assert command(many).endswith("--at x=...")
