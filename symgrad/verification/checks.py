@@ -10,27 +10,37 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import frexp
+from operator import and_
 from typing import Any, Protocol
 
 import numpy as np
 
 from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import element_count, evaluate
-from symgrad.core.expr import Expr, Input, Literal, postorder
+from symgrad.core.expr import Apply, Expr, Input, Literal, postorder
 from symgrad.core.traversal import substitute
 from symgrad.diff.pushforward import push_forward
-from symgrad.diff.tangent import project
+from symgrad.diff.tangent import manifold, project
 from symgrad.errors import InvalidValueError
-from symgrad.verification import differences, precise, rounding
+from symgrad.verification import complexstep, differences, precise, rounding
+from symgrad.verification.bisection import locate
+from symgrad.verification.complexstep import analytic_form
 from symgrad.verification.curves import trace
 from symgrad.verification.differences import Derivatives
 from symgrad.verification.evidence import COARSEST, TINY, Evidence
 from symgrad.verification.manifold import retract, sharpen
 from symgrad.verification.model import Check, Curve, Point, Route, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
-from symgrad.verification.sampling import violations
+from symgrad.verification.sampling import blame, written
 
 MOST_PRECISE_OPERATIONS = 20_000  # of an evaluation at 50 digits; about 0.1 s, and a point takes some ten of them
+_FORMULA_FLOOR = 1e-30  # of the derivative: where values cancel, the estimated rounding of 65 digits may be too small
+_COMPLEX_FLOOR = 50  # ulps of the derivative that a complex step is trusted to at best
+_FROM_OUTSIDE = (
+    Route.FORMULA,
+    Route.DIFFERENCES,
+    Route.COMPLEX,
+)  # routes that know nothing of the derivative's formula
 _DIFFERENCE_FLOOR = 450  # ulps of the derivative that a difference table is trusted to at best
 
 
@@ -54,6 +64,13 @@ class GradientKernel(Protocol):
         """Return what a cotangent of the output pulls back to."""
 
 
+class MoreRoutes(Protocol):
+    """A check at a point beyond those that are always made: of products, of the batch kernel, ..."""
+
+    def __call__(self, at: At, /) -> Sequence[Check]:
+        """Return what was found."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """What is verified, and the tangents of the forward sweep, which are built once."""
@@ -63,15 +80,24 @@ class Subject:
     gradients: Mapping[str, Expr]
     kernel: GradientKernel
     tangents: Mapping[str, tuple[str, Expr]]  # for each input, the name of its tangent and that of the output
+    routes: tuple[MoreRoutes, ...] = ()
+    analytic: Expr | None = None  # the formula where a complex step may be taken
 
     @classmethod
-    def of(cls, output: Expr, wrt: Sequence[Input], gradients: Mapping[str, Expr], kernel: GradientKernel) -> Subject:
+    def of(
+        cls,
+        output: Expr,
+        wrt: Sequence[Input],
+        gradients: Mapping[str, Expr],
+        kernel: GradientKernel,
+        routes: Sequence[MoreRoutes] = (),
+    ) -> Subject:
         """Return the subject of a verification."""
         name = "x_dot"
         while name in output.inputs:
             name += "_"
         tangents = {x.name: (name, push_forward(output, {x: project(x, Input(name, x.shape))})) for x in wrt}
-        return cls(output, tuple(wrt), gradients, kernel, tangents)
+        return cls(output, tuple(wrt), gradients, kernel, tangents, tuple(routes), analytic_form(output))
 
     def input(self, name: str) -> Input:
         """Return the input of this name that is differentiated by."""
@@ -162,9 +188,9 @@ def examine(subject: Subject, point: Point, number: int, rng: np.random.Generato
     """Run every route at a point."""
     if not all(np.size(point.values[x.name]) for x in subject.wrt):
         return Examination((_nothing(number),), {})
-    outside = violations(subject.output, point.values)
+    outside = blame(subject.output, point.values)
     if outside:
-        return Examination((_open(number, "the formula is not defined at this point"),), {})
+        return Examination((_open(number, f"out of domain: the formula is not defined at this point: {outside}"),), {})
     try:
         expected = _expect(subject, point, rng)
     except np.linalg.LinAlgError as error:
@@ -183,12 +209,75 @@ def examine(subject: Subject, point: Point, number: int, rng: np.random.Generato
     curves: list[Curve] = []
     for group in findings.values():
         judged = [finding.check() for finding in group]
+        if any(check.verdict is Verdict.FAIL for check in judged):
+            judged = _explain(at, group, judged)
         checks += weigh(judged, expected.exact)
         curves += _curves(group, judged)
+    for route in subject.routes:
+        checks += route(at)
     if not expected.exact:
         checks = [_say_interpreter(check) for check in checks]
     evaluations = sum(finding.evidence.evaluations for group in findings.values() for finding in group)
     return Examination(tuple(checks), findings, expected.exact, expected.note, tuple(curves), evaluations)
+
+
+def _explain(at: At, group: Sequence[Finding], checks: Sequence[Check]) -> list[Check]:
+    """Say more of failures: which entry is wrong, or that kinks of the formula cancel."""
+    name = group[0].evidence.input or ""
+    smooth = [not _is_kinked(finding.evidence) for finding in group]
+    failed = [check.verdict is Verdict.FAIL and check.route in _FROM_OUTSIDE for check in checks]
+    hidden = _hidden_kinks(at, at.subject.input(name)) if any(map(and_, smooth, failed)) else []
+    told = []
+    for finding, check, is_smooth, is_failed in zip(group, checks, smooth, failed, strict=True):
+        if is_failed and is_smooth and hidden:
+            detail = f"kinks cancel here ({', '.join(hidden)}), and the derivative is put together from conventions"
+            told.append(replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail))
+        elif is_failed and check.route is Route.DIFFERENCES:
+            told.append(_find_entry(at, finding, check))
+        else:
+            told.append(check)
+    return told
+
+
+def _is_kinked(evidence: Evidence) -> bool:
+    return evidence.kinked is not None and bool(evidence.kinked.any())
+
+
+def _hidden_kinks(at: At, node: Input) -> list[str]:
+    """Return the parts of the formula that have a kink at the point along a random move of the input."""
+    x = at.x(node)
+    direction = _units(x) * at.rng.uniform(0.5, 1.5, size=x.shape)
+    found = []
+    for part in postorder(at.subject.output) if at.expected.exact else ():
+        if not (isinstance(part, Apply) and part.op.kinks and node.name in part.inputs):
+            continue
+        try:
+            (centre,) = precise.evaluate_twice([part], at.expected.values, at.point.sizes)
+            slope = precise.directional_derivative(
+                part, at.expected.values, node.name, direction, centre, at.point.sizes, partial(retract, node)
+            )
+        except NotPreciseError:
+            continue
+        if slope.kinked.any():
+            found.append(written(part))
+    return found
+
+
+def _find_entry(at: At, finding: Finding, check: Check) -> Check:
+    """Name the wrong entry where random directions only told that there is one."""
+    evidence = finding.evidence
+    if evidence.along is None or not check.entry or np.count_nonzero(evidence.along[check.entry[0]]) < 2:
+        return check
+    node = at.subject.input(evidence.input or "")
+
+    def fails(direction: np.ndarray) -> bool:
+        return difference_evidence(at, node, direction[None])[0].judge(finding.found).verdict is Verdict.FAIL
+
+    place = locate(fails, evidence.along[check.entry[0]])
+    if place is None:
+        return check
+    entry = ", ".join(str(int(i)) for i in np.unravel_index(place, evidence.shape))
+    return replace(check, label=f"{node.name}[{entry}]", detail=f"the wrong entry is {node.name}[{entry}]")
 
 
 def _curves(group: Sequence[Finding], checks: Sequence[Check]) -> list[Curve]:
@@ -279,11 +368,13 @@ def _badness(check: Check) -> tuple[bool, float]:
 def _examine_input(at: At, node: Input, gradient: np.ndarray) -> tuple[Finding, ...]:
     """Return what the routes say of a derivative: its formula where there is one at 50 digits, and the kernel's."""
     formula = _formula_evidence(at, node) if at.expected.exact else None
+    step = complex_evidence(at, node)
     differences_evidence, slopes = difference_evidence(at, node)
     return (
         *([] if formula is None else [Finding(formula, at.expected.gradients[node.name].value)]),
         Finding(_gradient_evidence(at, node), gradient),
         Finding(differences_evidence, gradient, slopes),
+        *([] if step is None else [Finding(step, gradient)]),
     )
 
 
@@ -315,7 +406,7 @@ def _formula_evidence(at: At, node: Input) -> Evidence | None:
     import mpmath
 
     x, expected = at.x(node), at.expected
-    direction = _units(x) * at.rng.uniform(0.5, 1.5, size=x.shape) * at.rng.choice([-1.0, 1.0], size=x.shape)
+    direction = _random_direction(at, x)
     sharp = replace(at.point, values=expected.values)
 
     def slope_of(output: Expr, centre: Precise) -> Slope:
@@ -330,7 +421,8 @@ def _formula_evidence(at: At, node: Input) -> Evidence | None:
     with mpmath.workdps(precise.MORE_DIGITS):
         along = np.frompyfunc(mpmath.mpf, 1, 1)(direction.ravel())
         uncertainty = expected.gradients[node.name].uncertainty.reshape(-1, along.size) @ abs(along)
-        bound = np.asarray(slope.uncertainty + rounded).ravel() + uncertainty
+        size = np.max(np.maximum(precise.absolute(slope.low), precise.absolute(slope.high)), initial=mpmath.mpf(0))
+        bound = np.asarray(slope.uncertainty + rounded).ravel() + uncertainty + _FORMULA_FLOOR * size
     return Evidence(
         Route.FORMULA,
         at.number,
@@ -417,6 +509,43 @@ def _no_difference(node: Input, x: np.ndarray, along: np.ndarray) -> str:
     return f"no difference could be taken by {node.name}: the edge of a domain"
 
 
+def complex_evidence(at: At, node: Input) -> Evidence | None:
+    """The kernel's gradient along a random direction by a complex step; None where the formula is not analytic."""
+    subject, expected, x = at.subject, at.expected, at.x(node)
+    if subject.analytic is None or manifold(node) is not None:
+        return None
+    direction = _random_direction(at, x)
+    step = complexstep.differentiate(subject.analytic, at.point.values, node.name, direction, at.rng, at.point.sizes)
+    truth = precise.as_float(expected.value.value)
+    if not (np.abs(step.value - truth) <= expected.value_rounding).all() or not np.isfinite(step.slope).all():
+        return None  # another branch, or rounding that complex arithmetic has more of
+    along = direction.reshape(1, -1)
+    size = np.max(np.abs(step.slope), initial=0.0)
+    bound = (
+        rounding.INFLATION * step.spread.reshape(1, -1)
+        + np.abs(along) @ expected.gradient_rounding[node.name].reshape(-1, x.size).T
+        + _COMPLEX_FLOOR * subject.eps * size
+    )
+    return Evidence(
+        Route.COMPLEX,
+        at.number,
+        node.name,
+        low=step.slope.reshape(1, -1),
+        high=step.slope.reshape(1, -1),
+        bound=bound,
+        along=along,
+        natural=expected.natural,
+        coarsest=subject.coarsest,
+        shape=x.shape,
+        output_shape=truth.shape,
+    )
+
+
+def _random_direction(at: At, x: np.ndarray) -> np.ndarray:
+    signs = at.rng.choice([-1.0, 1.0], size=x.shape)
+    return np.asarray(_units(x) * at.rng.uniform(0.5, 1.5, size=x.shape) * signs)
+
+
 def _adjoint_evidence(at: At, node: Input, cotangent: np.ndarray) -> Evidence:
     """<u, J v> by the forward sweep at 50 digits, for <J' u, v> by the backward kernel."""
     expected, subject = at.expected, at.subject
@@ -469,10 +598,18 @@ def weigh(checks: list[Check], exact: bool) -> list[Check]:
     return [_weigh_one(check, closed, seen) for check in checks]
 
 
+_OUTSIDER = {
+    Route.DIFFERENCES: "differences of the kernel disagree",
+    Route.COMPLEX: "a complex step in the formula disagrees",
+}
+
+
 def _weigh_one(check: Check, closed: bool, seen: bool) -> Check:
-    if check.route is Route.DIFFERENCES and closed and check.verdict is Verdict.FAIL:
-        detail = "differences of the kernel disagree although the 50-digit checks pass"
+    if check.route in (Route.DIFFERENCES, Route.COMPLEX) and closed and check.verdict is Verdict.FAIL:
+        detail = f"{_OUTSIDER[check.route]} although the 50-digit checks pass"
         return replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail)
+    if check.verdict is Verdict.INCONCLUSIVE and check.route is Route.COMPLEX:
+        return replace(check, decisive=False)
     if check.verdict is Verdict.INCONCLUSIVE and seen and check.route in (Route.DIFFERENCES, Route.ADJOINT):
         return replace(check, decisive=False)
     return check
