@@ -11,10 +11,10 @@ import numpy as np
 from symgrad.core.expr import Input
 from symgrad.errors import ShapeError
 from symgrad.verification import precise, rounding
-from symgrad.verification.checks import At
 from symgrad.verification.evidence import TINY, Evidence
 from symgrad.verification.manifold import tangent_step
 from symgrad.verification.model import Check, Route, Verdict
+from symgrad.verification.subject import At
 
 
 class Values(Protocol):
