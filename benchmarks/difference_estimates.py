@@ -87,9 +87,7 @@ def partials(rng: np.random.Generator) -> Iterator[list[Outcome | None]]:
             yield [outcome(output, variables, point, x, unit) for unit in UNITS]
 
 
-def outcome(
-    output: Expr, variables: Sequence[Input], point: dict[str, float], x: Input, unit: float
-) -> Outcome | None:
+def outcome(output: Expr, variables: Sequence[Input], point: dict[str, float], x: Input, unit: float) -> Outcome | None:
     """Differentiate in one unit, and compare with the truth."""
     (scaled,) = substitute([output], {each: each / unit for each in variables})
     values = {name: np.asarray(value * unit) for name, value in point.items()}

@@ -11,8 +11,9 @@ import numpy as np
 
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
-from symgrad.verification.checks import Examination, GradientKernel, MoreRoutes, Subject, examine
+from symgrad.verification.checks import Examination, Finding, GradientKernel, MoreRoutes, Subject, examine
 from symgrad.verification.model import Check, Curve, Point, Report, Route, Verdict
+from symgrad.verification.pooling import pool
 from symgrad.verification.precise import as_float
 from symgrad.verification.sampling import Sampler
 
@@ -56,6 +57,7 @@ def verify(
     reasons: list[str] = []
     notes: dict[str, None] = {}
     curves: list[Curve] = []
+    findings: list[Finding] = []
     evaluations = 0
     for number in range(total):
         try:
@@ -67,6 +69,7 @@ def verify(
             checks += examination.checks
             curves += examination.curves if len(chosen) == 1 else ()
             evaluations += examination.evaluations
+            findings += [finding for group in examination.findings.values() for finding in group]
             notes.update({examination.note: None} if examination.note else {})
         if progress is not None:
             progress(number + 1, total)
@@ -83,6 +86,7 @@ def verify(
         versions=_versions(),
         curves=tuple(curves),
         evaluations=evaluations,
+        pooled=pool(findings) if findings else None,
         seconds=time.perf_counter() - started,
     )
 

@@ -161,6 +161,18 @@ class Planted:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """All derivatives together: gradient = (1 + delta) x difference, by so many pairs, with delta this uncertain."""
+
+    delta: float
+    uncertainty: float
+    pairs: int
+
+    def __str__(self) -> str:
+        return f"gradient = (1 + delta) x difference, delta = {self.delta:.0e} +- {self.uncertainty:.0e}"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was verified, where, how sharply, and the verdict.
 
@@ -182,6 +194,7 @@ class Report:
     hashes: Mapping[str, str] | None = None  # SHA-256 of the formula, its derivatives and the kernel's program
     machine: str = ""
     evaluations: int = 0  # of the function, for differences
+    pooled: Pooled | None = None
     seconds: float | None = field(default=None, compare=False)
 
     @property
@@ -261,6 +274,13 @@ class Report:
             "checks": [check.to_dict() for check in self.checks],
             "points": [point.to_dict() for point in self.points],
             "versions": dict(self.versions or {}),
+            "pooled": None
+            if self.pooled is None
+            else {
+                "delta": _json_number(self.pooled.delta),
+                "uncertainty": _json_number(self.pooled.uncertainty),
+                "pairs": self.pooled.pairs,
+            },
         }
 
 
