@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -54,13 +55,14 @@ def _again(certified: Certificate, title: str) -> sg.Report:
     """Return a new report: from the same seed, and where that draws other points now, at those of the certificate."""
     asked = certified.request
     formula = sg.parse(asked.formula)
-    given = certified.points[-1].values if asked.given and certified.points else {}
-    at = {name: given[name] for name in asked.given if name in given}
-    report = check(formula, asked.wrt, seed=asked.seed, points=asked.points, at=at, sizes=asked.sizes, title=title)
+    options: dict[str, Any] = {key: getattr(asked, key) for key in ("seed", "order", "products", "batch", "dtype")}
+    given = next((point.values for point in certified.points if point.given), {})
+    at = {name: given[name] for name in asked.given if name in given} or None
+    report = check(formula, asked.wrt, points=asked.points, at=at, sizes=asked.sizes, title=title, **options)
     if same_points(certified, report):
         return report
-    points = [point.values for point in certified.points]
-    return check(formula, asked.wrt, seed=asked.seed, points=0, at=points, title=title)
+    whole = [point.values for point in certified.points if point.values.keys() >= formula.inputs.keys()]
+    return check(formula, asked.wrt, points=0, at=whole, title=title, **options)
 
 
 def _compare(name: str, certified: Certificate, report: sg.Report) -> int:

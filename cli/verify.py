@@ -58,7 +58,7 @@ def command(
         return recheck(text, destinations)
     destinations.check(file)
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
-    report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values)
+    report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values or None)
     show_report(report)
     destinations.write({"": report})
     return EXIT_STATUS[report.verdict.value]

@@ -39,7 +39,7 @@ def junit(reports: Mapping[str, Report], errors: Mapping[str, str] | None = None
 
 def _add_cases(suite: ElementTree.Element, name: str, report: Report) -> None:
     labels = {each.input: each.label for each in report.statements}
-    for subject in (None, *report.wrt):
+    for subject in dict.fromkeys((None, *report.wrt, *(check.input for check in report.checks))):
         own = [check for check in report.checks if check.input == subject]
         case = _case(suite, name, labels.get(subject) or (f"by {subject}" if subject else "value"))
         verdict = _blamed(report, subject, own)

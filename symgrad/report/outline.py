@@ -12,6 +12,7 @@ import numpy as np
 from symgrad.verification import Check, Report, Route, Verdict
 
 _MOST_GIVEN = 400  # characters of values in a command
+_BY_LIBRARY = ("seed", "points", "order", "products", "batch", "dtype")
 GROUPS = {  # by the kind of a route: a title, and the question it answers
     "formula": ("Formula errors", "Is the derivative's formula the derivative of the formula?"),
     "kernel": ("Kernel errors", "Does the compiled kernel compute these formulas?"),
@@ -58,13 +59,19 @@ def headline(report: Report) -> str:
 
 
 def blocks(report: Report) -> list[Block]:
-    """Return a block for each input and point; one without any check that decides is inconclusive."""
-    found: list[Block] = []
+    """Return a block for each input and point; one without any check that decides is inconclusive.
+
+    Second derivatives have points of their own, where they are the only blocks.
+    """
+    members: dict[tuple[str, int], list[Check]] = {}
     for point in range(len(report.points)):
-        for name in report.wrt:
-            own = [check for check in report.checks if (check.input, check.point) == (name, point)]
-            found.append(Block(name, point, together(own)))
-    return found
+        names = [check.input for check in report.checks if check.point == point and check.input is not None]
+        first = report.wrt if not names or not set(names).isdisjoint(report.wrt) else ()
+        members.update({(name, point): [] for name in (*first, *names)})
+    for check in report.checks:
+        if check.input is not None:
+            members.setdefault((check.input, check.point), []).append(check)
+    return [Block(name, point, together(own)) for (name, point), own in members.items()]
 
 
 def together(checks: Sequence[Check]) -> Verdict:
@@ -148,6 +155,10 @@ def command(report: Report) -> str:
     asked = report.request
     if asked is None:
         return ""
+    if (asked.order, asked.products, asked.batch, asked.dtype) != (1, False, False, "float64"):
+        more = ", ".join(f"{key}={getattr(asked, key)!r}" for key in _BY_LIBRARY)
+        at = ", at=..." if asked.given else ""
+        return f"sg.verify({asked.formula!r}, {list(asked.wrt)!r}{at}, {more})"
     words = ["symgrad", "verify", shlex.quote(asked.formula)]
     words += [f"--wrt {name}" for name in asked.wrt]
     words += [f"--seed {asked.seed}", f"--points {asked.points}"]

@@ -128,6 +128,10 @@ def _request(found: dict[str, Any]) -> Request:
         wrt=_words(found, "wrt"),
         given=_words(found, "given"),
         sizes=sizes,
+        order=_field(found, "order", int, "request."),
+        products=_field(found, "products", bool, "request."),
+        batch=_field(found, "batch", bool, "request."),
+        dtype=_field(found, "dtype", str, "request."),
         **counts,
     )
 

@@ -59,6 +59,7 @@ def notes(report: Report) -> list[str]:
         *(f"why: {reason}" for reason in report.reasons),
         *(f"not checked: {what}" for what in report.not_checked),
         *([f"planted errors: {planted}"] if planted else []),
+        *([f"all together: {report.pooled}"] if report.pooled is not None else []),
         "errors and bounds are relative to the largest entry, and each bound is an estimated error; of several points "
         "the one nearest to its bound is shown; ulps: the kernel's largest distance from 50 digits, in last places",
         f"{count(len(report.points), 'point')} drawn with seed {report.seed}"

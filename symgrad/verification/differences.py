@@ -32,8 +32,8 @@ class Derivatives:
     """Derivatives along directions, axis 0, of each entry of the output, axis 1 (NaN: none could be estimated).
 
     `low` and `high` differ at a kink, where they are the one-sided slopes. `curve` is the error estimate at every step,
-    axes (level, direction, entry), and `ladder` the difference there, once extrapolated; for a plot. `edge` is where the
-    function has values on one side only, and the derivative is one-sided.
+    axes (level, direction, entry), and `ladder` the difference there, once extrapolated; for a plot. `edge` is where
+    the function has values on one side only, and the derivative is one-sided.
     """
 
     low: np.ndarray

@@ -29,8 +29,8 @@ class Evidence:
     numbers of mpmath (dtype object) for the routes that have more digits than floats.
     Errors are relative to the largest that is expected, or to `terms`, the size of the terms that it is the sum of, if
     that is larger; `natural` is the scale when all of it is zero. A resolution above `coarsest` is no evidence.
-    `shape` and `output_shape` are those of the input and of the output, to name entries with. Where `kinked`, the interval
-    is between one-sided slopes. `ulp` is the rounding unit that errors are counted in; None: they are not.
+    `shape` and `output_shape` are those of the input and of the output, to name entries with. Where `kinked`, the
+    interval is between one-sided slopes. `ulp` is the rounding unit that errors are counted in; None: they are not.
     """
 
     route: Route

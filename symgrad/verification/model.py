@@ -29,6 +29,11 @@ class Route(Enum):
     GRADIENT = "kernel gradient against 50 digits"
     DIFFERENCES = "kernel gradient against differences of the kernel"
     ADJOINT = "backward kernel against the forward sweep"
+    COMPLEX = "kernel gradient against a complex step in the formula"
+    JVP = "compiled jvp against the Jacobian times a direction"
+    VJP = "compiled vjp against a cotangent times the Jacobian"
+    BATCH = "batch kernel against 50 digits"
+    SYMMETRY = "second derivatives in either order"
 
     @property
     def kind(self) -> str:
@@ -45,7 +50,12 @@ _KINDS = {
     Route.VALUE: "kernel",
     Route.GRADIENT: "kernel",
     Route.ADJOINT: "kernel",
+    Route.JVP: "kernel",
+    Route.VJP: "kernel",
+    Route.BATCH: "kernel",
     Route.DIFFERENCES: "end to end",
+    Route.COMPLEX: "end to end",
+    Route.SYMMETRY: "end to end",
 }
 
 
@@ -56,9 +66,9 @@ class Check:
     `error` and `bound` are those of the entry that comes nearest to its bound (or is farthest beyond it), divided by
     `scale`, the largest entry of what was expected; `resolution` is the largest bound of all entries over `scale`:
     a larger relative error in any entry would not have gone unnoticed. `decisive` is False for a route that another,
-    sharper one stands in for. `label` names the entry, as in "w[3]", "df[0]/dw[3]" or "random direction 2". `ulps` is the
-    largest distance of an entry from the truth, in units in the last place of the entry (of `scale`, where it is zero),
-    for kernels that were compared with 50 digits.
+    sharper one stands in for. `label` names the entry, as in "w[3]", "df[0]/dw[3]" or "random direction 2". `ulps` is
+    the largest distance of an entry from the truth, in units in the last place of the entry (of `scale`, where it is
+    zero), for kernels that were compared with 50 digits.
     """
 
     route: Route
@@ -168,6 +178,22 @@ class Request:
     inputs: tuple[str, ...] = ()
     domain: tuple[str, ...] = ()
     conventions: tuple[str, ...] = ()
+    order: int = 1
+    products: bool = False
+    batch: bool = False
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """All derivatives together: gradient = (1 + delta) x difference, by so many pairs, with delta this uncertain."""
+
+    delta: float
+    uncertainty: float
+    pairs: int
+
+    def __str__(self) -> str:
+        return f"gradient = (1 + delta) x difference, delta = {self.delta:.0e} +- {self.uncertainty:.0e}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +219,7 @@ class Report:
     hashes: Mapping[str, str] | None = None  # SHA-256 of the formula, its derivatives and the kernel's program
     machine: str = ""
     evaluations: int = 0  # of the function, for differences
+    pooled: Pooled | None = None
     seconds: float | None = field(default=None, compare=False)
 
     @property
@@ -272,6 +299,13 @@ class Report:
             "checks": [check.to_dict() for check in self.checks],
             "points": [point.to_dict() for point in self.points],
             "versions": dict(self.versions or {}),
+            "pooled": None
+            if self.pooled is None
+            else {
+                "delta": _json_number(self.pooled.delta),
+                "uncertainty": _json_number(self.pooled.uncertainty),
+                "pairs": self.pooled.pairs,
+            },
         }
 
 

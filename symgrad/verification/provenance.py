@@ -45,6 +45,17 @@ def describe(
     )
 
 
+def describe_second(report: Report, blocks: Mapping[tuple[str, str], Expr]) -> Report:
+    """Return the report with second derivatives beside the first ones; `blocks` has them by two names of inputs."""
+    name = report.statements[0].label
+    second = [
+        Statement(f"d2{name}/(d{x} d{y})", formula(expr), to_mathml(expr), shape_text(expr.shape), f"{x}, {y}")
+        for (x, y), expr in blocks.items()
+    ]
+    hashes = {**(report.hashes or {}), **{each.label: sha256(each.text) for each in second}}
+    return replace(report, statements=(*report.statements, *second), hashes=hashes)
+
+
 def request_of(output: Expr, wrt: Sequence[Input], **asked: Any) -> Request:
     """Return what was asked for: the formula as a definition, and what holds for its inputs.
 

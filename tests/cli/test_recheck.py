@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from symgrad.report.certificate import digest
+import symgrad as sg
+from symgrad.report.certificate import certificate, digest
 
 
 @pytest.fixture
@@ -106,3 +107,12 @@ def test_a_certificate_that_is_not_there_is_bad_input(run, tmp_path):
 def test_options_that_a_certificate_has_itself_are_refused(run, certified):
     assert run("verify", str(certified), "--wrt", "x").exit_code == 2
     assert run("verify", str(certified), "--json", str(certified)).exit_code == 2
+
+
+@pytest.mark.parametrize("options", [{"order": 2, "dtype": "float32"}, {"points": 0, "at": [{"x": 1.0}, {"x": 2.0}]}])
+def test_what_was_asked_of_the_library_is_asked_again(run, tmp_path, options):
+    path = tmp_path / "c.json"
+    path.write_text(certificate(sg.verify("x**3", "x", **{"points": 1, **options})))
+    result = run("verify", str(path))
+    assert result.exit_code == 0, result.output
+    assert "borne out" in result.stdout

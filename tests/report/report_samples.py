@@ -43,3 +43,9 @@ def failed() -> sg.Report:
 
 def unknown() -> sg.Report:
     return sg.verify("sqrt(x)*y", points=0, at={"x": -1.0, "y": 2.0})
+
+
+@cache
+def second() -> sg.Report:
+    """Second derivatives too, of kernels in single precision."""
+    return sg.verify("x @ A @ x + c*x[0]", ["x", "c"], points=1, order=2, products=True, batch=True, dtype="float32")

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from report_samples import evidence, failed, planted, ridge, unknown
+from report_samples import evidence, failed, planted, ridge, second, unknown
 
 import symgrad as sg
 from symgrad.errors import InvalidValueError
@@ -66,7 +66,7 @@ def altered(change, report=None):
     return signed(content)
 
 
-@pytest.mark.parametrize("make", [ridge, evidence, planted, failed, unknown])
+@pytest.mark.parametrize("make", [ridge, evidence, planted, failed, unknown, second])
 def test_certificates_follow_the_schema(make):
     assert violations(document(make()), SCHEMA) == []
 
@@ -149,6 +149,8 @@ REQUIRED = [
     ("request", "given"),
     ("request", "sizes"),
     ("request", "seed"),
+    ("request", "order"),
+    ("request", "dtype"),
     ("points",),
     ("points", 0, "values"),
     ("points", 0, "values", "X", "hex"),

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from op_samples import samples
-from report_samples import HOSTILE, evidence, failed, planted, ridge, unknown, wide
+from report_samples import HOSTILE, evidence, failed, planted, ridge, second, unknown, wide
 
 import symgrad as sg
 from symgrad.core.expr import all_ops
@@ -50,7 +50,7 @@ class Reader(HTMLParser):
         return " ".join(" ".join(self.text).split())
 
 
-@pytest.mark.parametrize("make", [ridge, evidence, wide, planted, failed, unknown])
+@pytest.mark.parametrize("make", [ridge, evidence, wide, planted, failed, unknown, second])
 def test_the_page_is_well_formed_and_loads_nothing(make):
     text = page(make())
     read = Reader(text)

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
-from report_samples import HOSTILE, evidence, failed, ridge, unknown
+from report_samples import HOSTILE, evidence, failed, ridge, second, unknown
 
 from symgrad.report import junit
+from symgrad.verification.model import Verdict
 
 
 def suite(*arguments):
@@ -38,3 +40,10 @@ def test_bad_input_is_an_error_and_control_characters_do_not_break_the_file():
     found = suite({}, {"bad": "line 3: what is \x00\x1b\ud800 this?\n  caret"})
     (problem,) = found.iter("error")
     assert problem.get("message") == "line 3: what is \ufffd\ufffd\ufffd this?"
+
+
+def test_a_second_derivative_has_its_own_case():
+    report = second()
+    checks = tuple(replace(c, verdict=Verdict.FAIL) if c.input == "x, x" else c for c in report.checks)
+    found = suite({"f": replace(report, verdict=Verdict.FAIL, checks=checks)})
+    assert [case.get("name") for case in found if len(case)] == ["d2f/(dx dx)"]

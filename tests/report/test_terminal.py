@@ -2,7 +2,7 @@ from io import StringIO
 from itertools import chain
 
 import pytest
-from report_samples import evidence, failed, planted, ridge, unknown
+from report_samples import evidence, failed, planted, ridge, second, unknown
 from rich.console import Console
 
 import symgrad as sg
@@ -88,3 +88,11 @@ def test_the_command_gives_the_report_again():
     assert command(evidence()).endswith("--points 1 --at 'S=[[2.0, 0.5], [0.5, 1.0]], x=[1.0, -2.0]'")
     many = sg.verify("sum(x**2)", points=0, at={"x": [0.1] * 200})
     assert command(many).endswith("--at x=...")
+
+
+def test_second_derivatives_are_blocks_at_points_of_their_own():
+    report = second()
+    assert report.passed and all(block.verdict is Verdict.PASS for block in blocks(report))
+    assert {block.input for block in blocks(report)} >= {"x", "c", "x, x"}
+    assert "  d2f/(dx dx) = A + A.T" in plain(report)
+    assert command(report).endswith("seed=0, points=1, order=2, products=True, batch=True, dtype='float32')")
