@@ -29,7 +29,7 @@ _LEFT_OUT = ("seconds", "curves", "wrt", "seed", "worst")  # of the report: time
 def certificate(report: Report, written: str = "") -> str:
     """Return the certificate of a report. `written` is a date to note beside the time it took.
 
-    Errors: InvalidValueError for a report of functions that have no formula.
+    Errors: InvalidValueError for a report of functions or of derivatives that somebody else wrote.
 
     >>> import symgrad as sg
     >>> json.loads(certificate(sg.verify("x**3")))["request"]["formula"]
@@ -60,7 +60,9 @@ def _text(document: Mapping[str, Any]) -> str:
 def content_of(report: Report) -> dict[str, Any]:
     """Return the content of a certificate, without digest and times, as plain data."""
     if report.request is None:
-        raise InvalidValueError("a certificate is about a formula; this report is about functions")
+        raise InvalidValueError(
+            "a certificate is about the derivative that symgrad finds for a formula; this report is about another"
+        )
     plain = {item.name: getattr(report, item.name) for item in fields(report) if item.name not in _LEFT_OUT}
     statements = [{"label": s.label, "input": s.input, "text": s.text, "shape": s.shape} for s in report.statements]
     body = _plain({**plain, "statements": statements})

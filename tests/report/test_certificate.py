@@ -113,7 +113,7 @@ def test_times_are_not_signed():
 
 
 def test_a_report_of_functions_has_no_certificate():
-    with pytest.raises(InvalidValueError, match="about a formula"):
+    with pytest.raises(InvalidValueError, match="about another"):
         certificate(replace(ridge(), request=None))
 
 

@@ -134,6 +134,10 @@ def test_a_report_of_functions_without_formulas_has_a_page():
     assert "as they were understood" not in words and "SHA-256" not in words
 
 
+def test_points_that_were_given_are_not_said_to_be_drawn():
+    assert "Drawn with seed" not in page(unknown()) and "Drawn with seed" in page(evidence())
+
+
 def test_large_arrays_are_abbreviated():
     text = array_text(np.arange(10_000.0).reshape(100, 100))
     assert "..." in text and len(text) < 1000
