@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import symgrad as sg
@@ -15,12 +15,13 @@ from .progress import Working
 EXIT_STATUS = {"PASS": PASSED, "FAIL": FAILED, "INCONCLUSIVE": INCONCLUSIVE}
 
 
-def check(
-    formula: sg.Expr, wrt: Sequence[str], *, seed: int = 0, points: int = 3, at: Mapping[str, Any] | None = None
-) -> sg.Report:
-    """Verify the derivatives of a formula by some of its inputs."""
-    with Working("verifying") as working:
-        return sg.verify(formula, wrt=list(wrt), seed=seed, points=points, at=at or None, progress=working.advance)
+def check(formula: sg.Expr, wrt: Sequence[str], *, title: str = "verifying", **options: Any) -> sg.Report:
+    """Verify the derivatives of a formula by some of its inputs, with options of `sg.verify`.
+
+    `title` stands before the progress.
+    """
+    with Working(title) as working:
+        return sg.verify(formula, wrt=list(wrt), progress=working.advance, **options)
 
 
 def check_all(derivation: Derivation) -> dict[str, sg.Report]:

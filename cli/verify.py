@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 
 from .checking import EXIT_STATUS, check
+from .destinations import Destinations, destination_options
 from .display import show_report
 from .options import formula_options
 from .problem import read_problem
+from .recheck import is_certificate, recheck
+from .verify_all import verify_all
 
 
 @click.command("verify", epilog='Example: symgrad verify "logsumexp(A @ x)" --wrt x --points 5')
@@ -16,6 +19,10 @@ from .problem import read_problem
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Fixes the points that are drawn."
 )
 @click.option("--points", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many points to check.")
+@click.option(
+    "--all", "whole_file", is_flag=True, help="EXPR is a file of formulas: one a line, `name: formula` or not."
+)
+@destination_options
 def command(
     text: str | None,
     file: str | None,
@@ -26,14 +33,32 @@ def command(
     data: str | None,
     seed: int,
     points: int,
+    whole_file: bool,
+    html: str | None,
+    json: str | None,
+    junit: str | None,
 ) -> int:
     """Check the derivative of the formula EXPR (- reads it from standard input) and print the report.
 
-    The points are drawn from the domain of the formula, or given by --at and --data.
+    The points are drawn from the domain of the formula, or given by --at and --data. With --all, EXPR is a file of
+    formulas, which are all checked. An EXPR that ends with .json is a certificate that --json wrote: it is checked
+    again, at the same points.
 
-    Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive.
+    Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive; with --all the worst, of 1, 2, 3, 0.
     """
+    destinations = Destinations(html, json, junit)
+    declared = bool(shapes or assumptions or at or data)
+    if whole_file:
+        if declared or (text is None) == (file is None):
+            raise click.UsageError("--all takes one file, and declarations in its formulas: f(A[n, n]: spd) = ...")
+        return verify_all(text or file or "", wrt, seed, points, destinations)
+    if text is not None and is_certificate(text):
+        if declared or wrt:
+            raise click.UsageError("A certificate says itself what is checked; give no more than files to write.")
+        return recheck(text, destinations)
+    destinations.check(file)
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
-    report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values)
+    report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values or None)
     show_report(report)
+    destinations.write({"": report})
     return EXIT_STATUS[report.verdict.value]

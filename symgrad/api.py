@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from symgrad import syntax
@@ -20,13 +21,16 @@ from symgrad.diff.layout import Layout, arrange, read_layout, unstacked
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
 from symgrad.diff.tangent import Convention, check_flat, project, read_convention, tangent
-from symgrad.errors import OperandError, ShapeError, UnknownNameError
+from symgrad.errors import InvalidValueError, OperandError, ShapeError, UnknownNameError
 from symgrad.ops import sympy_bridge
 from symgrad.simplify import simplify, textbook
 from symgrad.steps import Step, derivation_steps
 from symgrad.syntax import Limits
-from symgrad.verification import Report
+from symgrad.verification import GradientKernel, MoreRoutes, Report
 from symgrad.verification import verify as _verify
+from symgrad.verification.products import Batched, Pulled, Pushed, Some
+from symgrad.verification.provenance import describe, describe_second, request_of
+from symgrad.verification.second import Second, with_second
 
 Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
 Name: TypeAlias = "str | Expr | Any"  # Any: a SymPy symbol
@@ -351,23 +355,126 @@ def verify(
     *,
     seed: int = 0,
     points: int = 3,
-    at: Mapping[str, Any] | None = None,
+    at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     sizes: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    order: int = 1,
+    products: bool = False,
+    batch: bool = False,
+    dtype: DType = "float64",
 ) -> Report:
     """Check value and derivative of a formula against 50-digit arithmetic and against differences of the kernel.
 
     The bound every error is judged by is an estimated error, see docs/design.md. Points are drawn from the domain
-    (`seed` fixes them), or given by `at`.
+    (`seed` fixes them); `at` gives values of inputs for one more point, or a list of such for several. With `order=2`
+    the Hessian of a scalar is checked as well, as the derivative of the checked gradient and for its symmetry; with
+    `products` the kernels of `jvp` and `vjp`; with `batch` the kernel for many points. `dtype` is that of the kernels.
+    Errors: ShapeError for `order=2` of a formula that is not a scalar, InvalidValueError for another order.
 
     >>> verify("sum(exp(x))").passed
+    True
+    >>> verify("x @ A @ x", "x", order=2, products=True, batch=True, dtype="float32").passed
     True
     """
     output = as_formula(formula)
     nodes = _resolve(output, wrt)
+    if order not in (1, 2):
+        raise InvalidValueError(f"derivatives of order 1 or 2 are checked, not {order}")
+    if order == 2:
+        check_flat(nodes)
+        _need_scalar(output, "a Hessian")
     gradients = dict(zip((node.name for node in nodes), _derive(output, nodes), strict=True))
-    kernel = Kernel(output, nodes)
-    return _verify(output, nodes, gradients, kernel, seed=seed, points=points, at=at, sizes=sizes, progress=progress)
+    kernel = Kernel(output, nodes, dtype)
+    routes = [
+        *([Batched(kernel.batch)] if batch else []),
+        *(_product_routes(output, nodes, dtype) if products else []),
+    ]
+    given = [] if at is None else [at] if isinstance(at, Mapping) else list(at)
+    unknown = [name for point in given for name in point if name not in output.inputs]
+    if unknown:
+        raise UnknownNameError(f"there is no input {unknown[0]}; the formula has {', '.join(sorted(output.inputs))}")
+    asked = _Asked(seed, points, given, sizes, progress)
+    request = request_of(
+        output,
+        nodes,
+        seed=seed,
+        points=points,
+        given=tuple(dict.fromkeys(name for point in given for name in point)),
+        sizes=dict(sizes or {}),
+        order=order,
+        products=products,
+        batch=batch,
+        dtype=dtype,
+    )
+    first = describe(asked.verify(output, nodes, gradients, kernel, routes), request, output, gradients, kernel.ir)
+    if order == 1:
+        return first
+    parts = [_second(gradients[node.name], node, nodes, dtype) for node in nodes]
+
+    def verify_gradient(gradient: Expr, blocks: Mapping[str, Expr], kernel: GradientKernel) -> Report:
+        return asked.verify(gradient, [node for node in nodes if node.name in blocks], blocks, kernel)
+
+    second = {(part.node.name, by): expr for part in parts for by, expr in part.blocks.items()}
+    return describe_second(with_second(first, parts, verify_gradient), second)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a user asks of a verification, for the formula and for its gradient."""
+
+    seed: int
+    points: int
+    at: Sequence[Mapping[str, Any]]
+    sizes: Mapping[str, int] | None
+    progress: Callable[[int, int], None] | None
+
+    def verify(
+        self,
+        output: Expr,
+        wrt: list[Input],
+        gradients: Mapping[str, Expr],
+        kernel: GradientKernel,
+        routes: Sequence[MoreRoutes] = (),
+    ) -> Report:
+        known = {**output.inputs, **{node.name: node for node in wrt}}
+        at = [{name: value for name, value in point.items() if name in known} for point in self.at]
+        return _verify(
+            output,
+            wrt,
+            gradients,
+            kernel,
+            seed=self.seed,
+            points=self.points,
+            at=at,
+            sizes=self.sizes,
+            progress=self.progress,
+            routes=routes,
+        )
+
+
+def _second(gradient: Expr, node: Input, nodes: list[Input], dtype: DType) -> Second:
+    used = [by for by in nodes if by.name in gradient.inputs]
+    blocks = dict(zip((by.name for by in used), _derive(gradient, used), strict=True))
+    return Second(node, gradient, blocks, Kernel(gradient, used, dtype))
+
+
+def _product_routes(output: Expr, nodes: list[Input], dtype: DType) -> list[MoreRoutes]:
+    pushed = jvp(output, nodes)
+    seeds = _new_tangents(output, nodes).values()
+    tangents = {
+        node.name: name
+        for node, seed in zip(nodes, seeds, strict=True)
+        for name in seed.inputs
+        if name in pushed.inputs
+    }
+    name = fresh("y_bar", output.inputs)
+    pulled = vjp(output, nodes, Input(name, output.shape))
+    kernels = {node.name: _alone(each, dtype) for node, each in zip(nodes, pulled.values(), strict=True)}
+    return [Pushed(_alone(pushed, dtype), tangents), Pulled(kernels, name)]
+
+
+def _alone(output: Expr, dtype: DType) -> Some:
+    return Some(Kernel(output, (), dtype), tuple(output.inputs))
 
 
 def from_sympy(expression: Any) -> Expr:

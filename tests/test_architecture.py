@@ -27,6 +27,7 @@ IMPORTERS = {
     "numba": ("symgrad.backends.numba",),
     "llvmlite": ("symgrad.backends.numba",),
     "click": ("cli",),
+    "jinja2": ("symgrad.report",),
     "rich": ("cli", "symgrad.report"),
     "sympy": ("symgrad.ops",),
 }

@@ -38,13 +38,22 @@ def test_types_are_shipped():
     assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["symgrad"]
 
 
+def test_files_beside_the_modules_are_shipped():
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["symgrad"]
+    shipped = {path for pattern in patterns for path in (ROOT / "symgrad").glob(pattern)}
+    beside = {path for path in (ROOT / "symgrad").rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert beside == shipped and len(shipped) >= 3
+
+
 def test_the_command_is_installed():
     (script,) = metadata.entry_points(group="console_scripts", name="symgrad")
     assert script.value == "symgrad_cli.app:main"
     assert callable(script.load())
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "docs/design.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "docs/design.md", "docs/verification.md"]
+)
 def test_the_papers_are_there(name):
     assert (ROOT / name).read_text(encoding="utf-8").strip()
 

@@ -410,6 +410,7 @@ class OpDef:
     mp: Reference | None = None
     domain: tuple[Domain, ...] | Callable[[Apply], tuple[Domain, ...]] | None = None
     kinks: tuple[Kink, ...] = ()
+    analytic: bool = False  # a routine whose reference takes complex arrays, without conjugation or absolute values
     traits: frozenset[Trait] = frozenset()
     properties: Callable[[tuple[Expr, ...], Any], Properties] | None = None  # (operands, params) -> what holds
     sympy: str = ""  # the name of SymPy's function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,13 +11,17 @@ import numpy as np
 
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
-from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
-from symgrad.verification.model import Check, Point, Report, Route, Verdict
+from symgrad.verification.checks import Examination, Finding, GradientKernel, MoreRoutes, Subject, examine
+from symgrad.verification.model import Check, Curve, Point, Report, Request, Route, Verdict
+from symgrad.verification.pooling import pool
+from symgrad.verification.precise import as_float
 from symgrad.verification.sampling import Sampler
 
 DRAWS_OF_A_POINT = 3
+SCALES = (1.0, 1e-3, 1e3)  # of the first points that are drawn
+WORST_RESOLUTION = 1e-3  # of what still counts: a point at another scale that shows less is not worth its place
 
-__all__ = ["Check", "GradientKernel", "Point", "Report", "Route", "Verdict", "verify"]
+__all__ = ["Check", "GradientKernel", "MoreRoutes", "Point", "Report", "Request", "Route", "Verdict", "verify"]
 
 
 def verify(
@@ -27,35 +32,46 @@ def verify(
     *,
     seed: int = 0,
     points: int = 3,
-    at: Mapping[str, Any] | None = None,
+    at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     sizes: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    routes: Sequence[MoreRoutes] = (),
 ) -> Report:
     """Check derivatives of `output`, as formulas and as computed by `kernel`, at points drawn from its domain.
 
     Shapes: `gradients` holds for each name of `wrt` an expression of shape output.shape + input.shape.
-    `at` gives values of some or all inputs for one more point; `sizes` fixes named sizes of the drawn points.
-    `progress` is called with the number of points done and their total. The same seed gives the same report.
+    `at` gives values of some or all inputs for one more point, or a list of them; `sizes` fixes sizes of drawn points.
+    `routes` are further checks at every point. `progress` is called with the number of points done and their total.
+    The same seed gives the same report.
 
     Errors: ShapeError, UnknownNameError for `at` and `sizes` that do not fit the formula.
     """
+    started = time.perf_counter()
     rng = np.random.default_rng(seed)
     inputs = tuple({**output.inputs, **{x.name: x for x in wrt}}.values())
-    subject = Subject.of(output, wrt, gradients, kernel)
+    subject = Subject.of(output, wrt, gradients, kernel, routes)
     sampler = Sampler(output, inputs, rng, kernel.dtype, dict(sizes or {}))
-    total = points + (at is not None)
+    given = [] if at is None else [at] if isinstance(at, Mapping) else list(at)
+    total = points + len(given)
     chosen: list[Point] = []
     checks: list[Check] = []
     reasons: list[str] = []
     notes: dict[str, None] = {}
+    curves: list[Curve] = []
+    findings: list[Finding] = []
+    evaluations = 0
     for number in range(total):
+        asked = given[number - points] if number >= points else None
         try:
-            point, examination = _check_one(subject, sampler, number, len(chosen), at if number == points else None)
+            point, examination = _check_one(subject, sampler, number, len(chosen), asked)
         except InvalidValueError as error:
             reasons.append(error.message)
         else:
             chosen.append(point)
             checks += examination.checks
+            curves += examination.curves if len(chosen) == 1 else ()
+            evaluations += examination.evaluations
+            findings += [finding for group in examination.findings.values() for finding in group]
             notes.update({examination.note: None} if examination.note else {})
         if progress is not None:
             progress(number + 1, total)
@@ -70,20 +86,48 @@ def verify(
         reasons=tuple(why),
         not_checked=tuple(notes),
         versions=_versions(),
+        curves=tuple(curves),
+        evaluations=evaluations,
+        pooled=pool(findings) if findings else None,
+        seconds=time.perf_counter() - started,
     )
 
 
 def _check_one(
     subject: Subject, sampler: Sampler, number: int, index: int, at: Mapping[str, Any] | None
 ) -> tuple[Point, Examination]:
-    """Check at one point. Where rounding hides the derivative at a drawn point, another one is drawn."""
+    """Check at one point. Where rounding hides the derivative at a drawn point, another one is drawn.
+
+    The second and third point are drawn far smaller and far larger than the others, where the domain allows.
+    """
+    drawn = sampler.draw(number, at)
+    far = sampler.scaled(drawn, SCALES[number]) if 0 < number < len(SCALES) else None
+    if far is not None:
+        examination = examine(subject, far, index, sampler.rng)
+        blurred = _says_nothing(examination) or _resolution(examination) > WORST_RESOLUTION * subject.coarsest
+        if _has_failed(examination) or not (blurred or any(map(_is_open, examination.checks))):
+            return far, examination
     for attempt in range(DRAWS_OF_A_POINT):
-        point = sampler.draw(number + attempt, at)
+        point = sampler.draw(number + attempt, at) if attempt else drawn
         examination = examine(subject, point, index, sampler.rng)
-        found = examination.checks
-        if point.given or not any(map(_is_open, found)) or any(c.verdict is Verdict.FAIL for c in found):
+        if point.given or _has_failed(examination) or not any(map(_is_open, examination.checks)):
             break
     return point, examination
+
+
+def _has_failed(examination: Examination) -> bool:
+    return any(check.verdict is Verdict.FAIL for check in examination.checks)
+
+
+def _resolution(examination: Examination) -> float:
+    return max((c.resolution for c in examination.checks if c.route is Route.GRADIENT), default=np.inf)
+
+
+def _says_nothing(examination: Examination) -> bool:
+    """Whether some derivative is zero there, as in a saturated tail."""
+    findings = [finding for group in examination.findings.values() for finding in group]
+    gradients = [finding.evidence.low for finding in findings if finding.evidence.route is Route.GRADIENT]
+    return any(not as_float(low).any() for low in gradients)
 
 
 def _is_open(check: Check) -> bool:
@@ -108,17 +152,29 @@ def _conclude(
 
 
 def _explain(check: Check) -> str:
-    what = "the value" if check.input is None else f"the derivative with respect to {check.input}"
+    if check.route in (Route.JVP, Route.VJP):
+        what = f"the {check.route.name.lower()}"
+    elif check.input is None:
+        what = "the value"
+    else:
+        what = f"the derivative with respect to {_named(check)}"
     if check.detail:
         return f"{what}: {check.detail} ({check.route.value})"
     return f"{what} is off: {check.route.value}"
 
 
+def _named(check: Check) -> str:
+    """Return what a check is about: w, or w at its entry w[3]."""
+    if check.verdict is not Verdict.FAIL or check.label in ("", check.input):
+        return check.input or ""
+    return f"{check.input}, worst at {check.label},"
+
+
 def _resolving_power(checks: Sequence[Check]) -> float:
     """Return the smallest relative error that would have been caught at every point and for every input.
 
-    An error is caught by whichever is sharper: the chain of the two 50-digit routes (the wider of both counts), or
-    the differences.
+    An error is caught by whichever is sharper: the chain of the two 50-digit routes (the wider of both counts), the
+    differences, or the complex step.
     """
     groups: dict[tuple[int, str | None], dict[Route, float]] = {}
     for check in checks:
@@ -131,7 +187,7 @@ def _resolving_power(checks: Sequence[Check]) -> float:
 
 def _sharpest(routes: Mapping[Route, float]) -> float:
     chain = max(routes.get(Route.FORMULA, np.inf), routes.get(Route.GRADIENT, np.inf))
-    return float(min(chain, routes.get(Route.DIFFERENCES, np.inf)))
+    return float(min(chain, routes.get(Route.DIFFERENCES, np.inf), routes.get(Route.COMPLEX, np.inf)))
 
 
 def _versions() -> dict[str, str]:

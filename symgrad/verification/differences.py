@@ -32,7 +32,8 @@ class Derivatives:
     """Derivatives along directions, axis 0, of each entry of the output, axis 1 (NaN: none could be estimated).
 
     `low` and `high` differ at a kink, where they are the one-sided slopes. `curve` is the error estimate at every step,
-    axes (level, direction, entry), for a plot.
+    axes (level, direction, entry), and `ladder` the difference there, once extrapolated; for a plot. `edge` is where
+    the function has values on one side only, and the derivative is one-sided.
     """
 
     low: np.ndarray
@@ -42,6 +43,8 @@ class Derivatives:
     kinked: np.ndarray
     curve: np.ndarray
     evaluations: int
+    ladder: np.ndarray
+    edge: np.ndarray
 
 
 def directions(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -71,19 +74,43 @@ def differentiate(
     left = _evaluate(function, x, along, -STEPS)
     near = _evaluate(function, x, along, offsets)
     floor = np.maximum(noise_floor, eps * np.abs(centre))
-    noise = np.maximum(_residual(near, offsets / eps), floor)
+    noise = np.fmax(_residual(near, offsets / eps), floor)
     steps = STEPS[:, None, None]
-    value, error, curve = _extrapolate((right - left) / (2 * steps), noise)
-    low, high, kinked, kink_error = _one_sided(right, left, centre, noise, value)
+    found = _extrapolate((right - left) / (2 * steps), noise, 16.0)
+    low, high, kinked, kink_error = _one_sided(right, left, centre, noise, found.value)
+    edge = np.isnan(found.value) & np.isfinite(centre)
+    if edge.any():
+        half = _half_sided(right, left, centre, noise)
+        edge &= np.isfinite(half.value) & _settles(right, left, centre, noise)
+        found = found.replaced(edge, half)
+        low, high = np.where(edge, half.value, low), np.where(edge, half.value, high)
     return Derivatives(
         low=low,
         high=high,
-        uncertainty=np.where(kinked, kink_error, INFLATION * error),
+        uncertainty=np.where(kinked, kink_error, INFLATION * found.error),
         noise=noise,
         kinked=kinked,
-        curve=curve,
+        curve=found.curve,
         evaluations=1 + len(along) * (_EVALUATIONS - 1),
+        ladder=found.ladder,
+        edge=edge,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Extrapolated:
+    value: np.ndarray
+    error: np.ndarray
+    curve: np.ndarray
+    ladder: np.ndarray
+
+    def replaced(self, where: np.ndarray, other: _Extrapolated) -> _Extrapolated:
+        return _Extrapolated(
+            np.where(where, other.value, self.value),
+            np.where(where, other.error, self.error),
+            np.where(where, other.curve, self.curve),
+            np.where(where, other.ladder, self.ladder),
+        )
 
 
 def _evaluate(
@@ -94,32 +121,62 @@ def _evaluate(
 
 
 def _residual(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Return the largest distance of the values, along axis 0, from a straight line fitted to them."""
-    middle = values.mean(axis=0)
-    slope = np.tensordot(offsets, values, axes=(0, 0)) / np.dot(offsets, offsets)
-    return np.asarray(np.abs(values - middle - offsets[:, None, None] * slope).max(axis=0))
+    """Return the largest distance of the values, along axis 0, from a straight line fitted to those that are finite."""
+    used = np.isfinite(values)
+    count = np.maximum(used.sum(axis=0), 1)
+    places = np.where(used, offsets[:, None, None], 0.0)
+    places = np.where(used, places - places.sum(axis=0) / count, 0.0)
+    heights = np.where(used, values, 0.0)
+    heights = np.where(used, heights - heights.sum(axis=0) / count, 0.0)
+    slope = (places * heights).sum(axis=0) / np.maximum((places * places).sum(axis=0), 1.0)
+    return np.asarray(np.abs(heights - places * slope).max(axis=0))
 
 
-def _extrapolate(first: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the best entry of each Neville tableau in t**2, its error, and the error of column 1 at each step."""
+def _half_sided(right: np.ndarray, left: np.ndarray, centre: np.ndarray, noise: np.ndarray) -> _Extrapolated:
+    """Differences towards the side that has values, extrapolated in powers of the step, not of its square."""
+    return _extrapolate(_half_quotients(right, left, centre), noise, 4.0)
+
+
+def _half_quotients(right: np.ndarray, left: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    ahead = np.isfinite(right).sum(axis=0) >= np.isfinite(left).sum(axis=0)
+    return np.asarray(np.where(ahead, right - centre, centre - left) / STEPS[:, None, None])
+
+
+def _settles(right: np.ndarray, left: np.ndarray, centre: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return where one-sided differences have a limit: at the finest steps above the noise they move less and less.
+
+    Those of sqrt(t) and of t*log(t) at 0 do not.
+    """
+    moves = np.abs(np.diff(_half_quotients(right, left, centre), axis=0))
+    clear = np.isfinite(moves) & (moves > 10 * noise / STEPS[1:, None, None])
+    last = np.where(clear[1:] & clear[:-1], np.arange(1, len(moves))[:, None, None], 0).max(axis=0)[None]
+    now, before = (np.take_along_axis(moves, np.maximum(last - k, 0), axis=0)[0] for k in (0, 1))
+    return np.asarray((last[0] == 0) | (now < 0.75 * before))
+
+
+def _extrapolate(first: np.ndarray, noise: np.ndarray, gain: float) -> _Extrapolated:
+    """Return the best entry of each Neville tableau, its error, and column 1 at each step with its error.
+
+    `gain` is the factor by which the leading error falls from step to step.
+    """
     rounding = 2 * noise / STEPS[:, None, None]
     best = np.full(noise.shape, np.nan)
     error = np.full(noise.shape, np.inf)
-    curve = np.full(first.shape, np.nan)
+    curve, ladder = np.full(first.shape, np.nan), np.full(first.shape, np.nan)
     column = first
     for j in range(1, COLUMNS):
-        finer = column[1:] + (column[1:] - column[:-1]) / (16.0**j - 1)
+        finer = column[1:] + (column[1:] - column[:-1]) / (gain**j - 1)
         estimate = np.maximum(np.abs(finer - column[1:]), np.abs(finer - column[:-1])) + rounding[j:]
         estimate = np.where(np.isfinite(estimate), estimate, np.inf)
         if j == 1:
-            curve[1:] = estimate
+            curve[1:], ladder[1:] = estimate, finer
         level = np.argmin(estimate, axis=0)[None]
         smallest = np.take_along_axis(estimate, level, axis=0)[0]
         chosen = np.take_along_axis(finer, level, axis=0)[0]
         better = smallest < error
         best, error = np.where(better, chosen, best), np.where(better, smallest, error)
         column = finer
-    return best, error, curve
+    return _Extrapolated(best, error, curve, ladder)
 
 
 def _one_sided(

@@ -7,6 +7,7 @@ a check is worth, wrong versions of it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,8 @@ class Evidence:
     numbers of mpmath (dtype object) for the routes that have more digits than floats.
     Errors are relative to the largest that is expected, or to `terms`, the size of the terms that it is the sum of, if
     that is larger; `natural` is the scale when all of it is zero. A resolution above `coarsest` is no evidence.
+    `shape` and `output_shape` are those of the input and of the output, to name entries with. Where `kinked`, the
+    interval is between one-sided slopes. `ulp` is the rounding unit that errors are counted in; None: they are not.
     """
 
     route: Route
@@ -42,6 +45,10 @@ class Evidence:
     coarsest: float = COARSEST
     detail: str = ""
     evaluations: int = 0
+    shape: tuple[int, ...] = ()
+    output_shape: tuple[int, ...] = ()
+    kinked: np.ndarray | None = None
+    ulp: float | None = None
 
     def judge(self, found: np.ndarray) -> Check:
         """Return the check of a derivative: FAIL beyond a bound, INCONCLUSIVE when the bounds are too wide.
@@ -58,23 +65,71 @@ class Evidence:
         scale = max(float(np.max(size)), self.terms) or self.natural or 1.0
         error, bound = self.distance(found), precise.as_float(self.bound)
         ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, TINY))
-        worst = np.unravel_index(int(np.argmax(ratio)), error.shape)
+        worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), error.shape))
         resolution = float(np.max(bound)) / scale
-        check = self._check(
+        detail = self.detail or self._kink(found)
+        check = Check(
+            self.route,
+            self.point,
+            self.input,
             Verdict.PASS,
             error=float(error[worst]) / scale,
             bound=float(bound[worst]) / scale,
             resolution=resolution,
             scale=scale,
             compared=error.size,
-            entry=tuple(int(i) for i in worst),
-            detail=self.detail,
+            entry=worst,
+            detail=detail,
+            label=self.label(worst),
+            ulps=self._ulps(error, size, scale),
         )
         if not (error <= bound).all():
             return replace(check, verdict=Verdict.FAIL)
         if resolution > self.coarsest:
-            return replace(check, verdict=Verdict.INCONCLUSIVE, detail=self.detail or _HIDDEN)
+            return replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail or _HIDDEN)
         return check
+
+    def label(self, entry: tuple[int, ...]) -> str:
+        """Return what an entry of the comparison is called: an entry of the input (of a derivative), or a direction."""
+        if self.input is None:
+            return _indexed("f", entry)
+        if self.along is None:
+            split = len(self.output_shape)
+            return self._partial(entry[:split], entry[split:])
+        row, column = entry
+        output = tuple(int(i) for i in np.unravel_index(column, self.output_shape)) if self.output_shape else ()
+        used = np.flatnonzero(self.along[row])
+        if used.size == 1 and self.along.shape[1] == math.prod(self.shape):
+            place = np.unravel_index(int(used[0]), self.shape) if self.shape else ()
+            return self._partial(output, tuple(int(i) for i in place))
+        return f"random direction {row + 1}" + (f" of {_indexed('f', output)}" if output else "")
+
+    def _partial(self, output: tuple[int, ...], entry: tuple[int, ...]) -> str:
+        name = _indexed(self.input or "", entry)
+        return f"d{_indexed('f', output)}/d{name}" if output else name
+
+    def _kink(self, found: np.ndarray) -> str:
+        """Say where the first kink is, what the slopes are there and what was returned."""
+        if self.kinked is None or self.along is None or not self.kinked.any():
+            return ""
+        if found.size != self.low.shape[1] * self.along.shape[1]:
+            return ""  # it has another shape, which is what there is to say
+        row, column = (int(i) for i in np.argwhere(self.kinked)[0])
+        used = np.flatnonzero(self.along[row])
+        unit = abs(float(self.along[row, used[0]])) if used.size == 1 else 1.0
+        low, high = (float(side[row, column]) / unit for side in (self.low, self.high))
+        product = float(self.along[row] @ found.reshape(-1, self.along.shape[1])[column].astype(float)) / unit
+        if used.size == 1 and self.along[row, used[0]] < 0:
+            low, high, product = -high, -low, -product
+        low, high, product = (x + 0.0 for x in (low, high, product))  # no zeros with a sign
+        where = self.label((row, column))
+        return f"kink at {where}: one-sided slopes {low:.6g} and {high:.6g}, returned {product:.6g}"
+
+    def _ulps(self, error: np.ndarray, size: np.ndarray, scale: float) -> float | None:
+        if self.ulp is None or not np.isfinite(error).all():
+            return None
+        last_place = self.ulp * 2.0 ** np.floor(np.log2(np.where(size > 0, size, scale)))
+        return float(np.max(error / np.maximum(last_place, TINY)))
 
     def distance(self, found: np.ndarray) -> np.ndarray:
         """Return how far each product lies outside of its interval, as floats; NaN where there is no finite number."""
@@ -104,18 +159,9 @@ class Evidence:
             outside = np.maximum(np.maximum(self.low - product, product - self.high), mpmath.mpf(0))
             return np.where(good, precise.as_float(outside), np.nan)
 
-    def _check(
-        self,
-        verdict: Verdict,
-        *,
-        compared: int = 0,
-        error: float = 0.0,
-        bound: float = 0.0,
-        resolution: float = np.inf,
-        scale: float = 0.0,
-        entry: tuple[int, ...] = (),
-        detail: str = "",
-    ) -> Check:
-        return Check(
-            self.route, self.point, self.input, verdict, error, bound, resolution, scale, compared, entry, detail
-        )
+    def _check(self, verdict: Verdict, *, compared: int = 0, bound: float = 0.0, detail: str = "") -> Check:
+        return Check(self.route, self.point, self.input, verdict, 0.0, bound, np.inf, 0.0, compared, (), detail)
+
+
+def _indexed(name: str, entry: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, entry))}]" if entry else name

@@ -114,6 +114,12 @@ def nearest(node: Input, x: np.ndarray) -> np.ndarray:
             return np.asarray(project_step(flat, x), x.dtype)
 
 
+def tangent_step(node: Input, step: np.ndarray) -> np.ndarray:
+    """Return the tangent that a step is, where the tangents are matrices of a structure; else the step itself."""
+    found = manifold(node)
+    return step if found is None or found in CURVED else project_step(found, step)
+
+
 def settle(node: Input, draw: Draw) -> Draw:
     """Return a draw of points that are what is assumed of `node`, made from one of any arrays of its shape."""
 

@@ -29,6 +29,34 @@ class Route(Enum):
     GRADIENT = "kernel gradient against 50 digits"
     DIFFERENCES = "kernel gradient against differences of the kernel"
     ADJOINT = "backward kernel against the forward sweep"
+    COMPLEX = "kernel gradient against a complex step in the formula"
+    JVP = "compiled jvp against the Jacobian times a direction"
+    VJP = "compiled vjp against a cotangent times the Jacobian"
+    BATCH = "batch kernel against 50 digits"
+    SYMMETRY = "second derivatives in either order"
+
+    @property
+    def kind(self) -> str:
+        """What an error found this way is an error of: "formula", "kernel", or "end to end", which sees both.
+
+        >>> Route.GRADIENT.kind
+        'kernel'
+        """
+        return _KINDS[self]
+
+
+_KINDS = {
+    Route.FORMULA: "formula",
+    Route.VALUE: "kernel",
+    Route.GRADIENT: "kernel",
+    Route.ADJOINT: "kernel",
+    Route.JVP: "kernel",
+    Route.VJP: "kernel",
+    Route.BATCH: "kernel",
+    Route.DIFFERENCES: "end to end",
+    Route.COMPLEX: "end to end",
+    Route.SYMMETRY: "end to end",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +66,9 @@ class Check:
     `error` and `bound` are those of the entry that comes nearest to its bound (or is farthest beyond it), divided by
     `scale`, the largest entry of what was expected; `resolution` is the largest bound of all entries over `scale`:
     a larger relative error in any entry would not have gone unnoticed. `decisive` is False for a route that another,
-    sharper one stands in for.
+    sharper one stands in for. `label` names the entry, as in "w[3]", "df[0]/dw[3]" or "random direction 2". `ulps` is
+    the largest distance of an entry from the truth, in units in the last place of the entry (of `scale`, where it is
+    zero), for kernels that were compared with 50 digits.
     """
 
     route: Route
@@ -53,6 +83,8 @@ class Check:
     entry: tuple[int, ...] = ()
     detail: str = ""
     decisive: bool = True
+    label: str = ""
+    ulps: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -69,6 +101,8 @@ class Check:
             "entry": list(self.entry),
             "detail": self.detail,
             "decisive": self.decisive,
+            "label": self.label,
+            "ulps": None if self.ulps is None else _json_number(self.ulps),
         }
 
 
@@ -127,6 +161,42 @@ class Planted:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for: enough to ask again, in another process or on another machine.
+
+    `formula` is a definition that parses back to the same expression, with shapes and assumptions. `given` names the
+    inputs whose values were given for one more point. `inputs`, `domain` and `conventions` say the same in words, for
+    people: the declarations, where the formula is defined, and what derivatives by structured inputs list.
+    """
+
+    formula: str
+    wrt: tuple[str, ...]
+    seed: int = 0
+    points: int = 3
+    given: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = ()
+    order: int = 1
+    products: bool = False
+    batch: bool = False
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """All derivatives together: gradient = (1 + delta) x difference, by so many pairs, with delta this uncertain."""
+
+    delta: float
+    uncertainty: float
+    pairs: int
+
+    def __str__(self) -> str:
+        return f"gradient = (1 + delta) x difference, delta = {self.delta:.0e} +- {self.uncertainty:.0e}"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was verified, where, how sharply, and the verdict.
 
@@ -142,12 +212,14 @@ class Report:
     reasons: tuple[str, ...] = ()  # why the verdict is not PASS
     not_checked: tuple[str, ...] = ()
     versions: Mapping[str, str] | None = None
+    request: Request | None = None  # None for other people's functions
     statements: tuple[Statement, ...] = ()  # the formula and its derivatives; empty for other people's functions
     curves: tuple[Curve, ...] = ()
     planted: tuple[Planted, ...] = ()
     hashes: Mapping[str, str] | None = None  # SHA-256 of the formula, its derivatives and the kernel's program
     machine: str = ""
     evaluations: int = 0  # of the function, for differences
+    pooled: Pooled | None = None
     seconds: float | None = field(default=None, compare=False)
 
     @property
@@ -157,6 +229,20 @@ class Report:
 
     def __bool__(self) -> bool:
         raise OperandError("a report has no truth value; ask report.passed (a verdict may also be INCONCLUSIVE)")
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of the routes of each kind: "formula", "kernel" and "end to end" errors, apart."""
+        found: dict[str, Verdict] = {}
+        for check in self.checks:
+            kind = check.route.kind
+            found[kind] = max(found.get(kind, Verdict.PASS), _counted(check), key=_SEVERITY.index)
+        return found
+
+    @property
+    def ulps(self) -> float:
+        """The largest error of the kernel's values and derivatives, in units in the last place; NaN if unknown."""
+        return max((check.ulps for check in self.checks if check.ulps is not None), default=math.nan)
 
     @property
     def worst(self) -> Check | None:
@@ -213,7 +299,21 @@ class Report:
             "checks": [check.to_dict() for check in self.checks],
             "points": [point.to_dict() for point in self.points],
             "versions": dict(self.versions or {}),
+            "pooled": None
+            if self.pooled is None
+            else {
+                "delta": _json_number(self.pooled.delta),
+                "uncertainty": _json_number(self.pooled.uncertainty),
+                "pairs": self.pooled.pairs,
+            },
         }
+
+
+_SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+
+
+def _counted(check: Check) -> Verdict:
+    return check.verdict if check.decisive else Verdict.PASS
 
 
 def _largest_error(check: Check) -> float:

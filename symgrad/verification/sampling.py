@@ -18,8 +18,9 @@ from symgrad.backends.reference import bind_sizes, call_reference, check_require
 from symgrad.core.dims import Dim, evaluate
 from symgrad.core.domain import Domain, Interval
 from symgrad.core.expr import Apply, Expr, Input, postorder
+from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError, ShapeError, UnknownNameError
-from symgrad.verification.manifold import Draw, nearest, settle
+from symgrad.verification.manifold import CURVED, Draw, nearest, settle
 from symgrad.verification.model import Point
 
 _MARGIN = 0.02  # of the width of an interval (at most 1): near an edge derivatives blow up
@@ -118,6 +119,17 @@ class Sampler:
         assert failure is not None
         raise failure
 
+    def scaled(self, point: Point, factor: float) -> Point | None:
+        """Return a drawn point times `factor`; None where that leaves the domain, or nothing of it may be scaled."""
+        free = [x for x in self.inputs if manifold(x) not in CURVED]
+        if point.given or not free:
+            return None
+        moved = {x.name: self._round(factor * np.asarray(point.values[x.name], float)) for x in free}
+        values = {**point.values, **moved}
+        if violations(self.output, values, huge=_HUGE[self.dtype]):
+            return None
+        return Point(point.sizes, values)
+
     def _given(self, at: Mapping[str, Any]) -> dict[str, np.ndarray]:
         names = {node.name for node in self.inputs}
         for name in at:
@@ -153,7 +165,7 @@ class Sampler:
                 return Point(sizes, values, given=bool(fixed))
             blamed = culprits[int(self.rng.integers(len(culprits)))]
             self._try_another_kind(kinds, shapes, blamed)
-        raise InvalidValueError(f"no point was found where {_written(blamed)} is defined; give one with `at`")
+        raise InvalidValueError(f"no point was found where {written(blamed)} is defined; give one with `at`")
 
     def _try_another_kind(self, kinds: dict[str, Draw], shapes: Mapping[str, tuple[int, ...]], blamed: Expr) -> None:
         below = [name for name in blamed.inputs if name in kinds] or list(kinds)
@@ -206,6 +218,34 @@ def violations(output: Expr, values: Mapping[str, np.ndarray], margin: float = 0
     return suspects or [output]
 
 
+def blame(output: Expr, values: Mapping[str, np.ndarray]) -> str:
+    """Return which operation makes the result undefined, and where: "log(x) at x[1] = -2"; empty if it is defined.
+
+    >>> from symgrad.syntax import parse
+    >>> blame(parse("sum(log(x))"), {"x": np.array([1.0, -2.0])})
+    'log(x) at x[1] = -2'
+    """
+    culprits = violations(output, values)
+    if not culprits:
+        return ""
+    node = culprits[0]
+    operands = node.operands if isinstance(node, Apply) else ()
+    places = zip(operands, evaluate_reference(operands, values), strict=True) if operands else ()
+    domains = node.op.domains(node) if isinstance(node, Apply) else ()
+    for (operand, value), domain in zip(places, domains, strict=True):
+        bad = np.argwhere(~inside(domain, value)) if isinstance(domain, Interval) else np.zeros((0, value.ndim))
+        if len(bad):
+            return f"{written(node)} at {_valued(operand, value, tuple(int(i) for i in bad[0]))}"
+    known = [_valued(x, np.asarray(values[name]), ()) for name, x in node.inputs.items() if np.ndim(values[name]) == 0]
+    return written(node) + (f" at {', '.join(known)}" if known else "")
+
+
+def _valued(node: Expr, value: np.ndarray, entry: tuple[int, ...]) -> str:
+    place = f"[{', '.join(map(str, entry))}]" if entry else ""
+    name = written(node) if isinstance(node, Input) or not place else f"({written(node)})"
+    return f"{name}{place} = {float(value[entry]):.6g}"
+
+
 def _inside(node: Apply, operands: Sequence[np.ndarray], margin: float) -> np.ndarray:
     """Return where the operands lie in the domain: entry by entry for an elementwise op, else one answer."""
     good = np.asarray(True)
@@ -246,8 +286,9 @@ def _inside_interval(domain: Interval, x: np.ndarray, margin: float) -> np.ndarr
     return np.asarray(~(below | above | near))  # NaN is inside: it was blamed on the node that made it
 
 
-def _written(node: Expr) -> str:
+def written(node: Expr) -> str:
+    """Return the text of a node, shortened."""
     if len(postorder(node)) > _WRITTEN:
         return f"{node.op.name}(...)" if isinstance(node, Apply) else "the result"
-    text = str(node)
+    text = node.formula()
     return text if len(text) <= _WRITTEN else f"{text[:_WRITTEN]}..."

@@ -31,7 +31,11 @@ def test_the_report_on_a_terminal(run, monkeypatch):
     monkeypatch.setattr(display, "colourful", yes)
     monkeypatch.setenv("COLUMNS", "200")
     result = run("verify", "x**2", "--points", "1")
-    assert result.exit_code == 0 and "verified: PASS at 1 point" in result.stdout and "route" in result.stdout
+    assert (
+        result.exit_code == 0
+        and "PASS: 1 of 1 derivative block at 1 point" in result.stdout
+        and "route" in result.stdout
+    )
 
 
 class Terminal(io.StringIO):

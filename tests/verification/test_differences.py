@@ -66,7 +66,16 @@ def test_steps_that_leave_the_domain_are_dropped():
     assert abs(found.low[0, 0] + x / np.sqrt(1 - x * x)) <= found.uncertainty[0, 0] < 1e-8
 
 
-def test_no_estimate_at_the_edge_of_a_domain():
+def test_slopes_at_the_edge_of_a_domain_are_one_sided():
+    with np.errstate(invalid="ignore"):
+        found = slope(lambda z: np.sqrt(z) ** 5 + np.exp(z), 0.0)
+        mirrored = slope(lambda z: np.sqrt(1 - z) ** 3 + 2 * z, 1.0)
+    assert found.edge.all()
+    assert abs(found.low[0, 0] - 1) <= found.uncertainty[0, 0] < 1e-3
+    assert abs(mirrored.low[0, 0] - 2) <= mirrored.uncertainty[0, 0] < 0.1
+
+
+def test_no_estimate_where_one_sided_differences_have_no_limit():
     with np.errstate(invalid="ignore"):
         assert np.isnan(slope(np.sqrt, 0.0).low).all()
 

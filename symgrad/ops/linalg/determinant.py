@@ -116,6 +116,7 @@ det = array_op(
     numeric=det_numeric,
     expand=det_by_factor,
     reference=det_reference,
+    analytic=True,
     mp=det_mp,
     domain=(MatrixDomain("invertible"),),
     references=SOURCE,
