@@ -27,11 +27,21 @@ from symgrad.verification.routes import (
     gradient_evidence,
 )
 from symgrad.verification.sampling import blame, written
-from symgrad.verification.subject import At, GradientKernel, MoreRoutes, Subject, expect, operation_count, units_of
+from symgrad.verification.subject import (
+    At,
+    Expected,
+    GradientKernel,
+    MoreRoutes,
+    Subject,
+    expect,
+    operation_count,
+    units_of,
+)
 
 __all__ = [
     "At",
     "Examination",
+    "Expected",
     "Finding",
     "GradientKernel",
     "MoreRoutes",

@@ -85,3 +85,21 @@ def test_json_writes_infinities_as_text():
     assert data["checks"][0]["bound"] == "inf"
     assert data["worst_error"] == "nan"
     json.dumps(data, allow_nan=False)
+
+
+def test_every_route_has_a_kind():
+    assert {route.kind for route in Route} == {"formula", "kernel", "end to end"}
+
+
+def test_verdicts_are_counted_by_kind_and_without_those_that_do_not_decide():
+    formula = one(route=Route.FORMULA, verdict=Verdict.FAIL)
+    blurred = one(route=Route.DIFFERENCES, verdict=Verdict.INCONCLUSIVE)
+    found = report(one(), formula, blurred, verdict=Verdict.FAIL).verdicts
+    assert found == {"formula": Verdict.FAIL, "kernel": Verdict.PASS, "end to end": Verdict.INCONCLUSIVE}
+    waived = one(route=Route.DIFFERENCES, verdict=Verdict.INCONCLUSIVE, decisive=False)
+    assert report(waived).verdicts == {"end to end": Verdict.PASS}
+
+
+def test_ulps_are_those_of_the_worst_check():
+    assert report(one(ulps=0.5), one(ulps=3.0), one()).ulps == 3.0
+    assert math.isnan(report(one()).ulps)

@@ -4,7 +4,7 @@ import pytest
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Interval, MatrixDomain
 from symgrad.errors import InvalidValueError, ShapeError, UnknownNameError
 from symgrad.syntax import parse
-from symgrad.verification.sampling import Sampler, inside, size_names, violations
+from symgrad.verification.sampling import Sampler, blame, inside, size_names, violations
 
 
 def sampler(text, seed=0, **options):
@@ -117,3 +117,25 @@ def test_conditions_on_matrices(condition, matrix, expected):
 
 def test_names_of_sizes_come_in_order():
     assert size_names(parse("sum(A @ B)").inputs.values()) == ["m", "n", "k"]
+
+
+def test_points_are_scaled_where_the_domain_allows():
+    s = sampler("sum(x**2)")
+    point = s.draw()
+    assert np.array_equal(s.scaled(point, 1e3).values["x"], 1e3 * point.values["x"])
+    s = sampler("acos(x)")
+    assert s.scaled(s.draw(), 1e3) is None
+    s = sampler("f(Q[n,n]: orthogonal, a) = a*sum(Q)")
+    point = s.draw()
+    moved = s.scaled(point, 1e-3)
+    assert np.array_equal(moved.values["Q"], point.values["Q"])
+    assert moved.values["a"] == 1e-3 * point.values["a"]
+    s = sampler("x**2")
+    assert s.scaled(s.draw(at={"x": 1.0}), 1e3) is None
+
+
+def test_what_leaves_its_domain_is_blamed_with_place_and_value():
+    assert blame(parse("sum(log(x))"), {"x": np.array([1.0, 2.0])}) == ""
+    assert blame(parse("sum(log(X))"), {"X": np.array([[1.0, 2.0], [3.0, -0.5]])}) == "log(X) at X[1, 1] = -0.5"
+    assert blame(parse("sum(log(x - 1))"), {"x": np.array([2.0, 0.5])}) == "log(x - 1) at (x - 1)[1] = -0.5"
+    assert blame(parse("exp(exp(x))"), {"x": np.asarray(10.0)}) == "exp(exp(x)) at x = 10"
