@@ -29,6 +29,11 @@ class Route(Enum):
     GRADIENT = "kernel gradient against 50 digits"
     DIFFERENCES = "kernel gradient against differences of the kernel"
     ADJOINT = "backward kernel against the forward sweep"
+    FUNCTION = "gradient against differences of the function"
+    HESSIAN = "Hessian against differences of the gradient"
+    SYMMETRY = "Hessian against its transpose"
+    SLOPE = "claim against 50-digit differences of the formula"
+    CLAIM = "claim against the derivative at 50 digits"
 
 
 @dataclass(frozen=True, slots=True)
