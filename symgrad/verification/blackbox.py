@@ -24,8 +24,9 @@ from symgrad.verification.model import Check, Point, Report, Route, Verdict
 
 _FLOOR = 450  # ulps of a derivative that differences are trusted to at best
 _NEARBY = 2.0**-9  # the step over which the size of a derivative that may be 0 is measured
+_OTHER_LADDER = 0.29  # of the steps of the first
 _SPREAD = 0.1  # how far other points lie from x
-_NOISE_STEP = 1e-5
+_NOISE_STEP = 1e-6
 _NOISE_SAMPLES = 10
 _NOISE_ORDERS = range(4, 9)
 _KINK = "kink: between the one-sided slopes"
@@ -263,6 +264,9 @@ def _judge(case: Case, sweep: Sweep, number: int) -> Judged:
     if check.verdict is Verdict.FAIL and np.isfinite(sweep.found).all():
         evidence = _widened(evidence, sweep)
         check = evidence.judge(sweep.found)
+    if check.verdict is Verdict.FAIL:
+        check, more = _confirmed(case, sweep, number, evidence, check, floor)
+        evaluations += more
     projected = "" if _is_full(along) else f"{sweep.x.size} entries of {sweep.name} one by one, only random sums of all"
     notes = tuple(filter(None, [projected, *_hidden(evidence, sweep, case.coarsest(sweep.eps))]))
     if check.verdict is not Verdict.FAIL:
@@ -281,10 +285,25 @@ def _judge(case: Case, sweep: Sweep, number: int) -> Judged:
     return Judged((check, closer), (_told(single, sweep, closer),), notes, evaluations)
 
 
+def _confirmed(
+    case: Case, sweep: Sweep, number: int, evidence: Evidence, check: Check, floor: np.ndarray
+) -> tuple[Check, int]:
+    """Return the failure, or INCONCLUSIVE where another ladder of steps does not see it; and the evaluations."""
+    assert evidence.along is not None
+    if not np.isfinite(sweep.found).all():
+        return check, 0
+    at, row = check.entry
+    other = _widened(_evidence(case, sweep, number, _OTHER_LADDER * evidence.along[at][None], floor), sweep)
+    if other.distance(sweep.found)[0, row] > other.bound[0, row]:
+        return check, other.evaluations
+    detail = "two ladders of steps disagree: fun may oscillate, or be rough, within the steps"
+    return replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail), other.evaluations
+
+
 def _evidence(case: Case, sweep: Sweep, number: int, along: np.ndarray, floor: np.ndarray) -> Evidence:
     """Return the intervals of the products with the directions."""
     x = sweep.x.astype(float).ravel()
-    slopes = differences.differentiate(sweep.function, x, along, floor, sweep.eps)
+    slopes = _sharpened(differences.differentiate(sweep.function, x, along, floor, sweep.eps), sweep.function, x, along)
     size = np.maximum(np.abs(slopes.low), np.abs(slopes.high))
     taken = np.isfinite(slopes.low).all() and np.isfinite(slopes.uncertainty).all()
     centre = sweep.function(x)
@@ -302,6 +321,45 @@ def _evidence(case: Case, sweep: Sweep, number: int, along: np.ndarray, floor: n
         detail=("" if not slopes.kinked.any() else _KINK) if taken else _EDGE,
         evaluations=slopes.evaluations + 1 + 2 * len(along),
     )
+
+
+def _sharpened(
+    slopes: differences.Derivatives, function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, along: np.ndarray
+) -> differences.Derivatives:
+    """Return the derivatives with the one-sided slopes at kinks extrapolated."""
+    rows = np.flatnonzero(slopes.kinked.any(axis=1))
+    if not rows.size:
+        return slopes
+    noise, kinked = slopes.noise[rows], slopes.kinked[rows]
+    right, right_error = _one_sided(function, x, along[rows], noise)
+    left, left_error = _one_sided(function, x, -along[rows], noise)
+    low, high, uncertainty = slopes.low.copy(), slopes.high.copy(), slopes.uncertainty.copy()
+    low[rows] = np.where(kinked, np.minimum(right, -left), low[rows])
+    high[rows] = np.where(kinked, np.maximum(right, -left), high[rows])
+    error = differences.INFLATION * np.maximum(right_error, left_error)
+    uncertainty[rows] = np.where(kinked, error, uncertainty[rows])
+    evaluations = slopes.evaluations + 2 * len(rows) * differences.LEVELS
+    return replace(slopes, low=low, high=high, uncertainty=uncertainty, evaluations=evaluations)
+
+
+def _one_sided(
+    function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, along: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return slopes to one side, extrapolated in powers of the step, and their errors."""
+    steps = differences.STEPS[:, None, None]
+    column = np.array([[function(x + t * direction) for direction in along] for t in differences.STEPS])
+    column = (column - function(x)) / steps
+    best, error = np.full(noise.shape, np.nan), np.full(noise.shape, np.inf)
+    for j in range(1, differences.COLUMNS):
+        finer = column[1:] + (column[1:] - column[:-1]) / (4.0**j - 1)
+        estimate = np.maximum(np.abs(finer - column[1:]), np.abs(finer - column[:-1])) + 2 * noise / steps[j:]
+        estimate = np.where(np.isfinite(estimate), estimate, np.inf)
+        level = np.argmin(estimate, axis=0)[None]
+        smallest = np.take_along_axis(estimate, level, axis=0)[0]
+        better = smallest < error
+        best = np.where(better, np.take_along_axis(finer, level, axis=0)[0], best)
+        error, column = np.where(better, smallest, error), finer
+    return best, error
 
 
 def _nearby_slope(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, along: np.ndarray) -> float:
@@ -354,11 +412,13 @@ def _hidden(evidence: Evidence, sweep: Sweep, coarsest: float) -> list[str]:
     size = np.maximum(np.abs(evidence.low), np.abs(evidence.high)).max(axis=1)
     resolution = evidence.bound.max(axis=1) / np.where(size > 0, size, np.inf)
     hidden = np.flatnonzero((resolution > coarsest) & (resolution < np.inf))
-    places = [np.unravel_index(i, sweep.x.shape) if sweep.x.ndim else () for i in hidden]
-    return [
-        f"{entry_text(sweep.name, place)} beyond a relative error of {resolution[i]:.0e}: fun hardly depends on it"
-        for i, place in zip(hidden, places, strict=True)
-    ]
+    if not hidden.size:
+        return []
+    worst = hidden[np.argmax(resolution[hidden])]
+    place = np.unravel_index(worst, sweep.x.shape) if sweep.x.ndim else ()
+    others = f" (and {len(hidden) - 1} like it)" if len(hidden) > 1 else ""
+    what = f"the derivative by {entry_text(sweep.name, place)}{others}"
+    return [f"{what} to more than a relative error of {resolution[worst]:.0e}: the rounding of {sweep.what} hides it"]
 
 
 def _is_full(along: np.ndarray) -> bool:
