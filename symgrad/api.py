@@ -426,17 +426,19 @@ def _read_claims(
         texts = claimed.values() if isinstance(claimed, Mapping) else [claimed]
         if not isinstance(formula, str) or syntax.declared_inputs(formula):
             raise
-        output = _with_shapes_of([each for each in texts if isinstance(each, str)], formula)
-        if output is None:
+        other = _with_shapes_of([each for each in texts if isinstance(each, str)], formula)
+        if other is None:
             raise
-        return output, _claims_about(output, claimed, wrt)
+        return other, _claims_about(other, claimed, wrt)
 
 
 def _with_shapes_of(texts: Iterable[str], formula: str) -> Expr | None:
     """Return the formula with the inputs that other texts have, in their shapes; None where that does not fit."""
     try:
         found = [syntax.parse(text).inputs for text in texts]
-        known = {name: node.shape for inputs in found for name, node in inputs.items() if name in _WORD.findall(formula)}
+        known = {
+            name: node.shape for inputs in found for name, node in inputs.items() if name in _WORD.findall(formula)
+        }
         return syntax.parse(formula, shapes={name: shape for name, shape in known.items() if shape})
     except SymgradError:
         return None

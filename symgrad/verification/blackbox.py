@@ -19,7 +19,7 @@ import numpy as np
 from symgrad.errors import InvalidValueError, OperandError, ShapeError
 from symgrad.verification import differences, rounding
 from symgrad.verification.evidence import COARSEST, Evidence
-from symgrad.verification.foreign import Pair, Place, as_floats, entry_text, read_place
+from symgrad.verification.foreign import Pair, Place, as_floats, entry_text, index_of, read_place
 from symgrad.verification.model import Check, Point, Report, Route, Verdict
 
 _FLOOR = 450  # ulps of a derivative that differences are trusted to at best
@@ -140,9 +140,8 @@ class Sweep:
 
     def entry(self, row: int, column: int) -> str:
         """Return how an entry of the derivative is called."""
-        output = entry_text(self.what, np.unravel_index(row, self.shape) if self.shape else ())
-        place = np.unravel_index(column, self.x.shape) if self.x.ndim else ()
-        return f"the derivative of {output} by {entry_text(self.name, place)}"
+        output, place = index_of(row, self.shape), index_of(column, self.x.shape)
+        return f"the derivative of {entry_text(self.what, output)} by {entry_text(self.name, place)}"
 
 
 # --- one point -------------------------------------------------------------------------------------------------------
@@ -397,7 +396,7 @@ def _widened(evidence: Evidence, sweep: Sweep) -> Evidence:
         draws = [sweep.again() for _ in range(rounding.DRAWS)]
     except (InvalidValueError, OperandError):
         return evidence
-    spread = np.max([np.abs(draw - sweep.found) for draw in draws], axis=0)
+    spread = np.max(draws, axis=0) - np.min(draws, axis=0)  # not from `found`, which may be alone in being wrong
     if not np.isfinite(spread).all():
         return evidence
     smooth = evidence.low == evidence.high
@@ -415,7 +414,7 @@ def _hidden(evidence: Evidence, sweep: Sweep, coarsest: float) -> list[str]:
     if not hidden.size:
         return []
     worst = hidden[np.argmax(resolution[hidden])]
-    place = np.unravel_index(worst, sweep.x.shape) if sweep.x.ndim else ()
+    place = index_of(int(worst), sweep.x.shape)
     others = f" (and {len(hidden) - 1} like it)" if len(hidden) > 1 else ""
     what = f"the derivative by {entry_text(sweep.name, place)}{others}"
     return [f"{what} to more than a relative error of {resolution[worst]:.0e}: the rounding of {sweep.what} hides it"]
@@ -423,7 +422,7 @@ def _hidden(evidence: Evidence, sweep: Sweep, coarsest: float) -> list[str]:
 
 def _is_full(along: np.ndarray) -> bool:
     """Whether the directions are the entries one by one."""
-    return len(along) == along.shape[1]
+    return bool(len(along) == along.shape[1])
 
 
 def _bisect(
@@ -471,15 +470,15 @@ def _not_finite(sweep: Sweep) -> str:
 # --- Hessians --------------------------------------------------------------------------------------------------------
 
 
-def _judge_hessian(
-    case: Case, place: Place, slopes: dict[str, np.ndarray], number: int, right: bool
-) -> list[Judged]:
+def _judge_hessian(case: Case, place: Place, slopes: dict[str, np.ndarray], number: int, right: bool) -> list[Judged]:
     """Judge a Hessian by differences of the gradient, if that is right, and by its symmetry."""
     assert case.hessian is not None
     (name, x), hessian = next(iter(place.values.items())), case.hessian
     found = as_floats(place.call(hessian, "hess"), "what hess returns")
     if found.shape != (*x.shape, *x.shape):
-        raise ShapeError(f"hess returns an array of shape {found.shape}; x has {x.shape}, so it has to be {x.shape * 2}")
+        raise ShapeError(
+            f"hess returns an array of shape {found.shape}; x has {x.shape}, so it has to be {x.shape * 2}"
+        )
     gradient = slopes[name]
     eps = max(place.eps, float(np.finfo(gradient.dtype).eps), float(np.finfo(found.dtype).eps))
 
@@ -490,12 +489,13 @@ def _judge_hessian(
         return case.pair.slopes(moved, ())[name]
 
     matrix = found.astype(float).reshape(x.size, x.size)
-    sweep = Sweep(
-        Route.HESSIAN, name, "grad", x.shape, x, _along_one(first, place, name, x.shape), matrix, again, eps
-    )
+    sweep = Sweep(Route.HESSIAN, name, "grad", x.shape, x, _along_one(first, place, name, x.shape), matrix, again, eps)
     symmetry = _judge_symmetry(case, sweep, number)
     if not right:
-        return [symmetry, Judged((), (), ("the Hessian by differences of the gradient, which is not known to be right",))]
+        return [
+            symmetry,
+            Judged((), (), ("the Hessian by differences of the gradient, which is not known to be right",)),
+        ]
     return [symmetry, _judge(case, sweep, number)]
 
 

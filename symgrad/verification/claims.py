@@ -24,8 +24,9 @@ from symgrad.diff.layout import Layout, arrange
 from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.verification import precise, rounding
+from symgrad.verification.checks import MOST_PRECISE_OPERATIONS, operation_count
 from symgrad.verification.evidence import TINY, Evidence
-from symgrad.verification.foreign import entry_text
+from symgrad.verification.foreign import entry_text, index_of
 from symgrad.verification.manifold import CURVED, nearest, project_step, retract, sharpen
 from symgrad.verification.mistakes import Comparison, diagnose
 from symgrad.verification.model import Check, Point, Report, Route, Statement, Verdict
@@ -182,14 +183,14 @@ def _look(case: _Case, claim: Claim, point: Point, number: int) -> _Seen:
 
 
 def _open(claim: Claim, number: int, why: str) -> Check:
-    return Check(
-        Route.CLAIM, number, claim.node.name, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why
-    )
+    return Check(Route.CLAIM, number, claim.node.name, Verdict.INCONCLUSIVE, 0.0, np.inf, np.inf, 0.0, 0, detail=why)
 
 
 def _evaluate(case: _Case, claim: Claim, point: Point) -> tuple[_Values, str]:
     """Return the values at 50 digits and differences, or those of the NumPy interpreter and why."""
     try:
+        if operation_count([case.output, claim.derivative, claim.claimed], point) > MOST_PRECISE_OPERATIONS:
+            raise NotPreciseError("the arrays are too large for 50-digit arithmetic")
         return _evaluate_precisely(case, claim, point), ""
     except NotPreciseError as reason:
         note = f"50-digit differences: {reason}"
@@ -240,7 +241,7 @@ def _claimed(claim: Claim, point: Point) -> Precise:
 
 
 def _moved_numbers(expr: Expr, value: np.ndarray, point: Point) -> np.ndarray:
-    """Return how far an expression moves when its decimal numbers do in their last place: 2/0.3 is 6.6666..., rounded."""
+    """Return how far a value moves when decimal numbers do in their last place: 2/0.3 is 6.6666..., rounded."""
     total = np.zeros(value.shape)
     for number in postorder(expr):
         if isinstance(number, Literal) and isinstance(number.value, float):
@@ -348,7 +349,7 @@ def _reasons(case: _Case, claim: Claim, seen: Sequence[_Seen]) -> list[str]:
     if not failed:
         opened = [check.detail for each in seen for check in each.checks if check.verdict is not Verdict.PASS]
         return [f"{name}: {detail}" for detail in opened if detail]
-    comparisons = [_comparison(case, claim, each) for each in seen if each.values is not None]
+    comparisons = [_comparison(claim, each) for each in seen if each.values is not None]
     mistake = diagnose(comparisons, case.output.ndim, case.layout)
     first = failed[0]
     if first.values is not None and first.values.placed is None:
@@ -357,7 +358,7 @@ def _reasons(case: _Case, claim: Claim, seen: Sequence[_Seen]) -> list[str]:
     return [f"{name} {mistake or 'is wrong'}", f"counter-example at {_shown(example.point)}: {_told(case, example)}"]
 
 
-def _comparison(case: _Case, claim: Claim, seen: _Seen) -> Comparison:
+def _comparison(claim: Claim, seen: _Seen) -> Comparison:
     assert seen.values is not None
     other = None
     if claim.other is not None:
@@ -410,7 +411,7 @@ def _told(case: _Case, seen: _Seen) -> str:
     error = np.where(np.isfinite(claimed), np.abs(claimed - expected), np.inf)
     worst = int(np.argmax(error))
     order = _order(expected.shape, case.output.ndim, case.layout)
-    place = np.unravel_index(int(np.flatnonzero(order.ravel() == worst)[0]), order.shape) if order.ndim else ()
+    place = index_of(int(np.flatnonzero(order.ravel() == worst)[0]), order.shape)
     entry = f"entry {entry_text('', place)} of the claim" if len(place) else "the claim"
     text = f"{entry} is {claimed.flat[worst]:.10g}, the derivative {expected.flat[worst]:.10g}"
     slope = _entry_by_differences(case, seen, worst)

@@ -51,10 +51,8 @@ class Place:
         copies = {name: x.copy()[()] for name, x in self.values.items()}
         try:
             with np.errstate(all="ignore"):
-                if self.form is dict:
-                    result = function(*self.args, **copies)
-                else:
-                    result = function(*copies.values(), *self.args)
+                named, ordered = (copies, ()) if self.form is dict else ({}, tuple(copies.values()))
+                result = function(*ordered, *self.args, **named)
         except SymgradError:
             raise
         except Exception as error:
@@ -71,6 +69,7 @@ def read_place(x: Any, args: Sequence[Any], function: Callable[..., Any]) -> Pla
 
     Errors: OperandError for what is no real number, InvalidValueError for NaN, infinity, and nothing at all.
     """
+    form: type | None
     if isinstance(x, Mapping):
         values, form = {str(name): _read_input(value, str(name)) for name, value in x.items()}, dict
     elif isinstance(x, tuple):
@@ -188,6 +187,15 @@ def entry_text(name: str, index: Sequence[int]) -> str:
     return f"{name}[{', '.join(str(int(i)) for i in index)}]" if len(index) else name
 
 
+def index_of(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of an entry, given its position in the flat array.
+
+    >>> index_of(5, (2, 3)), index_of(0, ())
+    ((1, 2), ())
+    """
+    return tuple(int(i) for i in np.unravel_index(position, shape)) if shape else ()
+
+
 def _first(where: np.ndarray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(where)[0])
 
@@ -201,4 +209,4 @@ def _is_real(x: Any) -> bool:
 
 
 def _jitter(x: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    return np.asarray(x * (1 + eps * rng.uniform(-1, 1, size=x.shape)), x.dtype)
+    return np.asarray(x * (1 + eps * rng.choice([-1.0, 1.0], size=x.shape)), x.dtype)

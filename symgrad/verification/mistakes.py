@@ -60,9 +60,11 @@ def _readings(
     comparisons: Sequence[Comparison], rank: int, layout: Layout
 ) -> Iterator[tuple[str, list[tuple[np.ndarray, np.ndarray]]]]:
     """Yield ways to read the claim: what is to be said of them, and pairs of what is expected and what is claimed."""
+    asked = [_arranged(each.derivative, rank, layout) for each in comparisons]
     for other in (layout, *(each for each in Layout if each is not layout)):
         laid = [(_arranged(each.derivative, rank, other), each.claimed) for each in comparisons]
-        if all(expected.shape == claimed.shape for expected, claimed in laid):
+        same = all(map(np.array_equal, asked, (expected for expected, _ in laid)))
+        if (other is layout or not same) and all(expected.shape == claimed.shape for expected, claimed in laid):
             told = f"right up to a transpose: it is the derivative in the layout {other.value!r}"
             yield ("" if other is layout else told), laid
     if all(each.other is not None for each in comparisons):
@@ -106,7 +108,7 @@ def _factor(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | None:
     first = float(found[0] or 0.0)
     if any(abs(float(each or 0.0) - first) > _FITS * abs(first) for each in found):
         return None
-    return float(f"{first:.9g}")
+    return float(f"{first:.11g}")
 
 
 def _ratio(expected: np.ndarray, claimed: np.ndarray) -> float | None:
@@ -136,4 +138,4 @@ def _size_factor(pairs: Sequence[tuple[np.ndarray, np.ndarray]], comparisons: Se
 def _times(factor: float) -> str:
     if factor in _WORDS:
         return f"off by the factor {factor:g}: it is {_WORDS[factor]} the derivative"
-    return f"off by the factor {factor:.9g}"
+    return f"off by the factor {factor:.11g}"
