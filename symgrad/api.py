@@ -20,13 +20,14 @@ from symgrad.diff.layout import Layout, arrange, read_layout, unstacked
 from symgrad.diff.pullback import pull_back
 from symgrad.diff.pushforward import push_forward
 from symgrad.diff.tangent import Convention, check_flat, project, read_convention, tangent
-from symgrad.errors import OperandError, ShapeError, Span, SymgradError, UnknownNameError
+from symgrad.errors import OperandError, ShapeError, UnknownNameError
 from symgrad.ops import sympy_bridge
 from symgrad.simplify import simplify, textbook
 from symgrad.steps import Step, derivation_steps
 from symgrad.syntax import Limits
 from symgrad.verification import Report
 from symgrad.verification import verify as _verify
+from symgrad.verification.claim_text import read_beside, read_claim, with_inputs_of
 from symgrad.verification.claims import Claim, check_claims
 
 Formula: TypeAlias = "Expr | str | Any"  # Any: a SymPy expression, whose types SymPy does not declare
@@ -386,7 +387,8 @@ def check_expression(
     """Check a derivative that was written by hand, by 50-digit differences of the formula and by symgrad's own.
 
     `claimed` is a text or an expression, the derivative by `wrt` (which may be missing if the formula has one input),
-    or a mapping from names to them. The texts are read together: where one leaves a shape open, the other decides.
+    or a mapping from names to them. The texts are read together: a formula that settles no shapes takes those of the
+    claim.
     `layout` and `convention` say how the claim is meant, as for `jacobian`.
 
     The report of a wrong claim has a counter-example, and names the mistake if it is a usual one that explains
@@ -399,7 +401,7 @@ def check_expression(
     ...     print(reason.partition(" at ")[0])
     df/dx is wrong
     counter-example
-    >>> print(check_expression("trace(A @ X)", "A", "X").reasons[0])
+    >>> print(check_expression("logdet(X)", "inv(X)", "X").reasons[0])
     df/dX is right up to a transpose: it is the derivative in the layout 'numerator'
     """
     output, read = _read_claims(formula, claimed, wrt)
@@ -418,67 +420,32 @@ def check_expression(
 def _read_claims(
     formula: Formula, claimed: Formula | Mapping[str, Formula], wrt: Name | None
 ) -> tuple[Expr, dict[str, Expr]]:
-    """Return the formula and the claims by name. A formula that is a text takes shapes from the claims if it must."""
+    """Return the formula and the claims by name; a text that settles no shapes takes them from the claims."""
     try:
         output = as_formula(formula)
         return output, _claims_about(output, claimed, wrt)
     except ShapeError:
         texts = claimed.values() if isinstance(claimed, Mapping) else [claimed]
-        if not isinstance(formula, str) or syntax.declared_inputs(formula):
-            raise
-        other = _with_shapes_of([each for each in texts if isinstance(each, str)], formula)
+        other = read_beside(formula, texts) if isinstance(formula, str) else None
         if other is None:
             raise
         return other, _claims_about(other, claimed, wrt)
-
-
-def _with_shapes_of(texts: Iterable[str], formula: str) -> Expr | None:
-    """Return the formula with the inputs that other texts have, in their shapes; None where that does not fit."""
-    try:
-        found = [syntax.parse(text).inputs for text in texts]
-        known = {
-            name: node.shape for inputs in found for name, node in inputs.items() if name in _WORD.findall(formula)
-        }
-        return syntax.parse(formula, shapes={name: shape for name, shape in known.items() if shape})
-    except SymgradError:
-        return None
 
 
 def _claims_about(output: Expr, claimed: Formula | Mapping[str, Formula], wrt: Name | None) -> dict[str, Expr]:
     if isinstance(claimed, Mapping):
         if wrt is not None:
             raise OperandError("a mapping of claims says itself what they are derivatives by; leave wrt out")
-        return {node.name: _read_claim(claimed[node.name], output) for node in _resolve(output, list(claimed))}
-    if wrt is None and len(output.inputs) != 1:
+        given = {node.name: claimed[node.name] for node in _resolve(output, list(claimed))}
+    elif wrt is None and len(output.inputs) != 1:
         raise OperandError(f"say which derivative is claimed, wrt= one of {', '.join(output.inputs) or 'no inputs'}")
-    (node,) = _resolve(output, [*output.inputs] if wrt is None else [wrt])
-    return {node.name: _read_claim(claimed, output)}
-
-
-def _read_claim(claimed: Formula, output: Expr) -> Expr:
-    """Return a claim about a formula, with the formula's inputs. Errors have a place in its text."""
-    if not isinstance(claimed, str):
-        found = as_formula(claimed)
-        strange = [name for name in found.inputs if name not in output.inputs]
-        _resolve(output, [node for node in found.inputs.values() if node.name not in strange])
     else:
-        known = {name: node for name, node in output.inputs.items() if name in _WORD.findall(claimed)}
-        found = syntax.parse(
-            claimed,
-            shapes={name: node.shape for name, node in known.items()},
-            assume={name: node.properties for name, node in known.items() if node.properties},
-        )
-        strange = [name for name in found.inputs if name not in output.inputs]
-    if strange:
-        message = f"{strange[0]} is not an input of the formula; the inputs are {', '.join(output.inputs) or 'none'}"
-        error = UnknownNameError(message)
-        if isinstance(claimed, str):
-            place = re.search(rf"\b{strange[0]}\b", claimed)
-            assert place is not None
-            raise error.locate(Span(*place.span()), claimed)
-        raise error
-    own = {node: output.inputs[name] for name, node in found.inputs.items()}
-    return substitute([found], {node: other for node, other in own.items() if node is not other})[0]
+        (node,) = _resolve(output, [*output.inputs] if wrt is None else [wrt])
+        given = {node.name: claimed}
+    return {
+        name: read_claim(each, output) if isinstance(each, str) else with_inputs_of(as_formula(each), output)
+        for name, each in given.items()
+    }
 
 
 def from_sympy(expression: Any) -> Expr:

@@ -83,7 +83,7 @@ WRONG = {
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("mistake", WRONG)
-@pytest.mark.parametrize(("fun", "grad"), [(rosen, rosen_der), (logsumexp, softmax), (cubic, cubic_slope)])
+@pytest.mark.parametrize(("fun", "grad"), [(logsumexp, softmax), (cubic, cubic_slope)])
 def test_wrong_gradients_fail_at_every_scale(fun, grad, mistake, scale):
     """An absolute tolerance of 1e-5 accepts most of these at 1e-6."""
     report = check_gradient(lambda x: scale * fun(x), lambda x: scale * WRONG[mistake](grad(x)), X)
