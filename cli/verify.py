@@ -52,6 +52,8 @@ def command(
 
     Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive.
     """
+    if layout != Layout.DEFAULT.value and not claims:
+        raise click.UsageError("--layout is that of a --claim, and none is given.")
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
     if claims:
         report = check_claims(problem, claims, layout, seed=seed, points=points)

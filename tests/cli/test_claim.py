@@ -61,3 +61,8 @@ def test_bad_text_gets_a_caret(shell, claim, words, column):
 def test_as_many_claims_as_inputs(shell):
     result = shell("verify", LOSS, "--claim", "2*w")
     assert result.returncode == 2 and "one --claim for each --wrt" in result.stderr
+
+
+def test_a_layout_is_that_of_a_claim(shell):
+    result = shell("verify", LOSS, "--layout", "vec")
+    assert result.returncode == 2 and "none is given" in result.stderr
