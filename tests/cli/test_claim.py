@@ -1,5 +1,7 @@
 """`symgrad verify --claim`: a derivative that was written by hand."""
 
+from pathlib import Path
+
 import pytest
 
 LOSS = "sum((X @ w - y)**2)"
@@ -66,3 +68,10 @@ def test_as_many_claims_as_inputs(shell):
 def test_a_layout_is_that_of_a_claim(shell):
     result = shell("verify", LOSS, "--layout", "vec")
     assert result.returncode == 2 and "none is given" in result.stderr
+
+
+def test_the_readme_shows_the_counter_example(run):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = run("verify", "x.T @ A @ x", "--wrt", "x", "--claim", "2*A @ x").stdout.splitlines()
+    shown = [line for line in lines if line.startswith("why")]
+    assert len(shown) == 2 and all(f"    {line}\n" in readme for line in shown)
