@@ -131,7 +131,9 @@ def _examine(case: Case, place: Place, number: int) -> Examined:
     if case.hessian is not None:
         if value.size != 1:
             raise ShapeError("hess is checked for functions that return a number")
-        judged += _judge_hessian(case, place, slopes, number, all(c.verdict is Verdict.PASS for c in checks))
+        judged += _judge_hessian(
+            case, place, value.shape, slopes, number, all(c.verdict is Verdict.PASS for c in checks)
+        )
     return Examined(
         Point({}, dict(place.values), given=number == 0),
         tuple(check for each in judged for check in each.checks),
@@ -203,7 +205,9 @@ def _jittered_slopes(
 # --- Hessians --------------------------------------------------------------------------------------------------------
 
 
-def _judge_hessian(case: Case, place: Place, slopes: dict[str, np.ndarray], number: int, right: bool) -> list[Judged]:
+def _judge_hessian(
+    case: Case, place: Place, shape: tuple[int, ...], slopes: dict[str, np.ndarray], number: int, right: bool
+) -> list[Judged]:
     """Judge a Hessian by differences of the gradient, if that is right, and by its symmetry."""
     assert case.hessian is not None
     (name, x), hessian = next(iter(place.values.items())), case.hessian
@@ -216,23 +220,18 @@ def _judge_hessian(case: Case, place: Place, slopes: dict[str, np.ndarray], numb
     eps = max(place.eps, float(np.finfo(gradient.dtype).eps), float(np.finfo(found.dtype).eps))
 
     def again() -> np.ndarray:
-        return (
-            as_floats(place.jittered(case.judging.rng, eps).call(hessian, "hess"), "hess")
-            .astype(float)
-            .reshape(x.size, -1)
-        )
+        moved = place.jittered(case.judging.rng, eps).call(hessian, "hess")
+        return as_floats(moved, "what hess returns").astype(float).reshape(x.size, -1)
 
     def first(moved: Place) -> np.ndarray:
-        return case.pair.slopes(moved, ())[name]
+        return case.pair.slopes(moved, shape)[name].reshape(x.shape)
 
     matrix = found.astype(float).reshape(x.size, x.size)
     sweep = Sweep(Route.HESSIAN, name, "grad", x.shape, x, _along_one(first, place, name, x.shape), matrix, again, eps)
     symmetry = judge_symmetry(case.judging, sweep, number)
     if not right:
-        return [
-            symmetry,
-            Judged((), (), ("the Hessian by differences of the gradient, which is not known to be right",)),
-        ]
+        why = "the Hessian by differences of the gradient, which is not known to be right"
+        return [symmetry, Judged((), notes=(why,))]
     return [symmetry, judge(case.judging, sweep, number)]
 
 

@@ -85,6 +85,8 @@ def check_claims(
         chosen.append(point)
     checks = tuple(check for each in seen for check in each.checks)
     verdict = _verdict(checks, bool(reasons))
+    if not checks and not reasons:
+        reasons.append("nothing was compared")
     for claim in claims:
         mine = [each for each in seen if each.claim is claim]
         reasons += _reasons(case, claim, mine)

@@ -114,26 +114,37 @@ def _confirmed(
 
 
 def _evidence(judging: Judging, sweep: Sweep, number: int, along: np.ndarray, floor: np.ndarray) -> Evidence:
-    """Return the intervals of the products with the directions."""
+    """Return the intervals of the products with the directions.
+
+    Those along which no difference can be taken are left out, if there are others; then nothing passes, but what is
+    wrong along the others fails.
+    """
     x = sweep.x.astype(float).ravel()
     slopes = probing.slopes(sweep.function, x, along, floor, sweep.eps)
     size = np.maximum(np.abs(slopes.low), np.abs(slopes.high))
-    taken = np.isfinite(slopes.low).all() and np.isfinite(slopes.uncertainty).all()
-    centre = sweep.function(x)
+    bound = slopes.uncertainty + _FLOOR * sweep.eps * np.max(size, axis=1, keepdims=True, initial=0.0)
+    taken = (np.isfinite(slopes.low) & np.isfinite(slopes.uncertainty)).all(axis=1)
+    kept = taken if taken.any() else ~taken
     return Evidence(
         sweep.route,
         number,
         sweep.name,
-        low=slopes.low if taken else np.full_like(slopes.low, np.nan),
-        high=slopes.high,
-        bound=slopes.uncertainty + _FLOOR * sweep.eps * np.max(size, axis=1, keepdims=True, initial=0.0),
-        along=along,
-        natural=float(np.max(np.abs(centre), initial=0.0)),
+        low=np.where(taken[:, None], slopes.low, np.nan)[kept],
+        high=slopes.high[kept],
+        bound=bound[kept],
+        along=along[kept],
+        natural=float(np.max(np.abs(sweep.function(x)), initial=0.0)),
         terms=probing.nearby_slope(sweep.function, x, along),
-        coarsest=judging.coarsest(sweep.eps),
-        detail=("" if not slopes.kinked.any() else _KINK) if taken else _EDGE,
+        coarsest=judging.coarsest(sweep.eps) if taken.all() else 0.0,
+        detail=("" if not slopes.kinked.any() else _KINK) if taken.all() else _edge(sweep, along[~taken]),
         evaluations=slopes.evaluations + 1 + 2 * len(along),
     )
+
+
+def _edge(sweep: Sweep, along: np.ndarray) -> str:
+    if not _is_full(along):
+        return _EDGE
+    return f"{_EDGE} at {entry_text(sweep.name, index_of(_entry_of(along[0]), sweep.x.shape))}"
 
 
 def _widened(evidence: Evidence, sweep: Sweep) -> Evidence:
@@ -161,15 +172,19 @@ def _hidden(evidence: Evidence, sweep: Sweep, coarsest: float) -> list[str]:
     if not hidden.size:
         return []
     worst = hidden[np.argmax(resolution[hidden])]
-    place = index_of(int(worst), sweep.x.shape)
+    place = index_of(_entry_of(evidence.along[worst]), sweep.x.shape)
     others = f" (and {len(hidden) - 1} like it)" if len(hidden) > 1 else ""
     what = f"the derivative by {entry_text(sweep.name, place)}{others}"
     return [f"{what} to more than a relative error of {resolution[worst]:.0e}: the rounding of {sweep.what} hides it"]
 
 
 def _is_full(along: np.ndarray) -> bool:
-    """Whether the directions are the entries one by one."""
-    return bool(len(along) == along.shape[1])
+    """Whether the directions are entries one by one."""
+    return bool((np.count_nonzero(along, axis=1) == 1).all())
+
+
+def _entry_of(direction: np.ndarray) -> int:
+    return int(np.flatnonzero(direction)[0])
 
 
 def _bisect(
@@ -199,11 +214,11 @@ def _told(evidence: Evidence, sweep: Sweep, check: Check) -> str:
     """Return in a sentence which entry is wrong, what was found, and the interval it should be in."""
     assert evidence.along is not None
     at, row = check.entry
-    column = int(np.flatnonzero(evidence.along[at])[0])
+    column = _entry_of(evidence.along[at])
     unit = evidence.along[at, column]
     low, high = sorted((evidence.low[at, row] / unit, evidence.high[at, row] / unit))
     bound = evidence.bound[at, row] / abs(unit)
-    found = f"{sweep.entry(row, column)} is {sweep.found[row, column]!r}".replace("np.float64(", "").replace(")", "")
+    found = f"{sweep.entry(row, column)} is {float(sweep.found[row, column])!r}"
     if low == high:
         return f"{found}, but differences say {low:.16g} with an error of at most {bound:.1e}"
     return f"{found}, but the slopes on the two sides of the kink are {low:.12g} and {high:.12g} (error {bound:.1e})"
@@ -215,6 +230,7 @@ def _not_finite(sweep: Sweep) -> str:
 
 
 def judge_symmetry(judging: Judging, sweep: Sweep, number: int) -> Judged:
+    """Judge whether a square derivative is its own transpose."""
     matrix = sweep.found
     size = float(np.max(np.abs(matrix), initial=0.0, where=np.isfinite(matrix)))
     bound = np.full(matrix.shape, _FLOOR * sweep.eps * size)

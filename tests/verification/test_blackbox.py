@@ -166,6 +166,17 @@ def test_a_gradient_that_is_right_at_x_alone_fails_nearby():
     assert [check.verdict for check in report.checks] == [Verdict.PASS, Verdict.FAIL]
 
 
+def test_an_entry_at_the_edge_of_a_domain_does_not_hide_the_others():
+    def fun(x):
+        return np.sum(np.sqrt(x)) + np.where(x[0] == 0, 0.0, np.nan)  # x[0] cannot be moved at all
+
+    x = [0.0, 1.0, 4.0]
+    right = check_gradient(fun, lambda x: np.array([7.0, *(0.5 / np.sqrt(x[1:]))]), x)
+    assert right.verdict is Verdict.INCONCLUSIVE and "the edge of a domain at x[0]" in right.reasons[0]
+    wrong = check_gradient(fun, lambda x: np.array([7.0, *(0.6 / np.sqrt(x[1:]))]), x)
+    assert wrong.verdict is Verdict.FAIL and "by x[2] is 0.3, but differences say 0.2" in wrong.reasons[0]
+
+
 # --- many variables --------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +292,11 @@ def test_hessians():
     report = check_gradient(rosen, rosen_der, X, hess=rosen_hess)
     assert report.passed
     assert {check.route for check in report.checks} == {Route.FUNCTION, Route.HESSIAN, Route.SYMMETRY}
+
+
+def test_a_value_of_one_entry_counts_as_a_number():
+    report = check_gradient(lambda x: [rosen(x)], lambda x: rosen_der(x)[None], X, hess=rosen_hess)
+    assert report.passed and len(report.checks) == 3
 
 
 def test_a_wrong_hessian_fails():

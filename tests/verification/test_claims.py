@@ -181,6 +181,16 @@ def test_the_report_shows_what_was_read():
     ]
 
 
+def test_without_points_nothing_passes():
+    report = sg.check_expression("x**2", "2*x", points=0)
+    assert report.verdict is Verdict.FAIL and report.reasons == ("nothing was compared",)
+
+
+def test_points_can_be_given_sizes():
+    report = sg.check_expression(LOSS, "2*X.T @ (X @ w - y)", "w", sizes={"m": 6}, points=1)
+    assert report.passed and report.points[0].sizes["m"] == 6
+
+
 def test_the_same_seed_gives_the_same_report():
     first, second = (sg.check_expression("x.T @ A @ x", "2*A @ x", "x", seed=7).to_dict() for _ in range(2))
     assert first == second
