@@ -5,7 +5,7 @@ Functions take a flat array and return one; entries without a value are NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import comb, sqrt
 from typing import TypeAlias
@@ -18,6 +18,7 @@ _NEARBY = 2.0**-9  # the step over which the size of a derivative that may be 0 
 _NOISE_STEP = 1e-6
 _NOISE_SAMPLES = 10
 _NOISE_ORDERS = range(4, 9)
+FINE_STEPS = (1e-9, 1e-11, 1e-13)
 NOISE_EVALUATIONS = 2 * _NOISE_SAMPLES - 1
 
 Function: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -27,10 +28,12 @@ def slopes(
     function: Function, x: np.ndarray, along: np.ndarray, floor: np.ndarray, eps: float
 ) -> differences.Derivatives:
     """Return derivatives along directions; at kinks the one-sided slopes are extrapolated."""
-    found = differences.differentiate(function, x, along, floor, eps)
+    found = differences.differentiate(
+        function, x, along, np.maximum(floor, _argument_noise(function, x, along, eps)), eps
+    )
     rows = np.flatnonzero(found.kinked.any(axis=1))
     if not rows.size:
-        return found
+        return replace(found, evaluations=found.evaluations + 2 * len(along))
     level, kinked = found.noise[rows], found.kinked[rows]
     right, right_error = _one_sided(function, x, along[rows], level)
     left, left_error = _one_sided(function, x, -along[rows], level)
@@ -39,8 +42,15 @@ def slopes(
     high[rows] = np.where(kinked, np.maximum(right, -left), high[rows])
     error = differences.INFLATION * np.maximum(right_error, left_error)
     uncertainty[rows] = np.where(kinked, error, uncertainty[rows])
-    evaluations = found.evaluations + 2 * len(rows) * differences.LEVELS
+    evaluations = found.evaluations + 2 * (len(along) + len(rows) * differences.LEVELS)
     return replace(found, low=low, high=high, uncertainty=uncertainty, evaluations=evaluations)
+
+
+def _argument_noise(function: Function, x: np.ndarray, along: np.ndarray, eps: float) -> np.ndarray:
+    """Return what rounding x + step to a float does to the value: more than its own rounding where it is steep."""
+    right, left = (np.array([function(x + sign * _NOISE_STEP * each) for each in along]) for sign in (1, -1))
+    change = np.abs(right - left) / (2 * _NOISE_STEP)
+    return np.where(np.isfinite(change), eps * change / 2, 0.0)
 
 
 def _one_sided(
@@ -68,6 +78,15 @@ def nearby_slope(function: Function, x: np.ndarray, along: np.ndarray) -> float:
     sides = [[function(x + sign * _NEARBY * direction) for direction in along] for sign in (1, -1)]
     change = np.abs(np.asarray(sides) - function(x)) / _NEARBY
     return float(np.max(change, initial=0.0, where=np.isfinite(change)))
+
+
+def fine_slopes(
+    function: Function, x: np.ndarray, direction: np.ndarray, row: int, eps: float
+) -> Iterator[tuple[float, float]]:
+    """Yield slopes of one entry of the value over steps far below the ladder's, each with its rounding error."""
+    for step in FINE_STEPS:
+        right, left = (float(function(x + sign * step * direction)[row]) for sign in (1, -1))
+        yield (right - left) / (2 * step), 4 * eps * max(abs(right), abs(left)) / step
 
 
 def noise(function: Function, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
