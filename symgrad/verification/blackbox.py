@@ -47,6 +47,8 @@ def check_gradient(
     `points` more points are drawn near x. The verdict is INCONCLUSIVE where a relative error of `resolving`
     (1e-6 in float64) could go unnoticed. Above 50 entries random directions stand for all of them, under 50
     evaluations each; when one fails, the wrong entry is searched for by bisection. The same seed gives the same report.
+    What is checked is the function as it is computed: one that approximates, as solvers of differential equations do,
+    has a derivative of its own, and the exact one is found to differ by the error of the approximation.
 
     Errors: OperandError, ShapeError, InvalidValueError and UnknownNameError for functions that raise, are not finite at
     x, change x in place, or return something of another type or shape.
