@@ -31,7 +31,7 @@ class Route(Enum):
     ADJOINT = "backward kernel against the forward sweep"
     FUNCTION = "gradient against differences of the function"
     HESSIAN = "Hessian against differences of the gradient"
-    SYMMETRY = "Hessian against its transpose"
+    TRANSPOSE = "Hessian against its transpose"
     SLOPE = "claim against 50-digit differences of the formula"
     CLAIM = "claim against the derivative at 50 digits"
 

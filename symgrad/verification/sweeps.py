@@ -254,7 +254,7 @@ def judge_symmetry(judging: Judging, sweep: Sweep, number: int) -> Judged:
     size = float(np.max(np.abs(matrix), initial=0.0, where=np.isfinite(matrix)))
     bound = np.full(matrix.shape, _FLOOR * sweep.eps * size)
     evidence = Evidence(
-        Route.SYMMETRY,
+        Route.TRANSPOSE,
         number,
         sweep.name,
         low=matrix.T,

@@ -9,6 +9,7 @@ from symgrad.syntax import parse
 from symgrad.verification import Route, Verdict
 
 RIDGE = "sum((X @ w - y)**2) + lam*sum(w**2)"
+ALWAYS = {Route.VALUE, Route.FORMULA, Route.GRADIENT, Route.DIFFERENCES, Route.ADJOINT}
 OUTPUTS = ("x**2*sin(x)", RIDGE, "logdet(A)", "softmax(x)", "A @ B")
 
 
@@ -22,7 +23,7 @@ def test_right_derivatives_pass(text):
     report = check(text, points=2)
     assert report.passed, str(report)
     assert report.resolving_power < 1e-6
-    assert {c.route for c in report.checks} == set(Route)
+    assert {c.route for c in report.checks} == ALWAYS
 
 
 @pytest.mark.parametrize("factor", ["1e-6", "1e6"])
