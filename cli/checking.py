@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import click
+
 import symgrad as sg
+from symgrad.errors import SymgradError
 
 from .evaluation import Derivation
 from .exit_status import FAILED, INCONCLUSIVE, PASSED
 from .presentation import function_name
+from .problem import Problem
 from .progress import Working
 
 EXIT_STATUS = {"PASS": PASSED, "FAIL": FAILED, "INCONCLUSIVE": INCONCLUSIVE}
@@ -22,6 +26,21 @@ def check(formula: sg.Expr, wrt: Sequence[str], *, title: str = "verifying", **o
     """
     with Working(title) as working:
         return sg.verify(formula, wrt=list(wrt), progress=working.advance, **options)
+
+
+def check_claims(problem: Problem, claims: Sequence[str], layout: str, *, seed: int, points: int) -> sg.Report:
+    """Check derivatives that the user wrote, one for each input that is differentiated by."""
+    if len(claims) != len(problem.wrt):
+        names = ", ".join(problem.wrt)
+        raise click.UsageError(f"Give one --claim for each --wrt: {len(claims)} for {names} cannot be told apart.")
+    given = dict(zip(problem.wrt, claims, strict=True))
+    options: dict[str, Any] = {"seed": seed, "points": points, "at": problem.values or None}
+    try:
+        return sg.check_expression(problem.formula, given, layout=layout, **options)
+    except SymgradError as error:
+        if error.source in claims:
+            error.message = f"--claim: {error.message}"
+        raise
 
 
 def check_all(derivation: Derivation) -> dict[str, sg.Report]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
-from .checking import EXIT_STATUS, check
+import symgrad as sg
+from symgrad.diff.layout import Layout
+
+from .checking import EXIT_STATUS, check, check_claims
 from .destinations import Destinations, destination_options
-from .display import show_report
+from .display import show, show_report
 from .options import formula_options
 from .problem import read_problem
 from .recheck import is_certificate, recheck
@@ -19,6 +22,20 @@ from .verify_all import verify_all
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Fixes the points that are drawn."
 )
 @click.option("--points", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many points to check.")
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="DERIVATIVE",
+    help='Check this derivative instead, such as "2*X.T @ (X @ w - y)" (one for each --wrt, in their order).',
+)
+@click.option(
+    "--layout",
+    type=click.Choice([layout.value for layout in Layout]),
+    default=Layout.DEFAULT.value,
+    show_default=True,
+    help="The layout of what is claimed.",
+)
 @click.option(
     "--all", "whole_file", is_flag=True, help="EXPR is a file of formulas: one a line, `name: formula` or not."
 )
@@ -33,6 +50,8 @@ def command(
     data: str | None,
     seed: int,
     points: int,
+    claims: tuple[str, ...],
+    layout: str,
     whole_file: bool,
     html: str | None,
     json: str | None,
@@ -40,7 +59,8 @@ def command(
 ) -> int:
     """Check the derivative of the formula EXPR (- reads it from standard input) and print the report.
 
-    The points are drawn from the domain of the formula, or given by --at and --data. With --all, EXPR is a file of
+    The points are drawn from the domain of the formula, or given by --at and --data. With --claim
+    a derivative that you give is checked, and a point is shown at which it is wrong. With --all, EXPR is a file of
     formulas, which are all checked. An EXPR that ends with .json is a certificate that --json wrote: it is checked
     again, at the same points.
 
@@ -48,6 +68,10 @@ def command(
     """
     destinations = Destinations(html, json, junit)
     declared = bool(shapes or assumptions or at or data)
+    if layout != Layout.DEFAULT.value and not claims:
+        raise click.UsageError("--layout is that of a --claim, and none is given.")
+    if claims and (whole_file or json or (text is not None and is_certificate(text))):
+        raise click.UsageError("--claim is for one formula, and has no certificate; --html and --junit it may have.")
     if whole_file:
         if declared or (text is None) == (file is None):
             raise click.UsageError("--all takes one file, and declarations in its formulas: f(A[n, n]: spd) = ...")
@@ -58,7 +82,17 @@ def command(
         return recheck(text, destinations)
     destinations.check(file)
     problem = read_problem(text, file, wrt, shapes, assumptions, at, data)
-    report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values or None)
+    if claims:
+        report = check_claims(problem, claims, layout, seed=seed, points=points)
+        _show_claims(report)
+    else:
+        report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values or None)
     show_report(report)
     destinations.write({"": report})
     return EXIT_STATUS[report.verdict.value]
+
+
+def _show_claims(report: sg.Report) -> None:
+    for statement in report.statements:
+        show((f"{statement.label} = ", "bold"), (statement.text, ""), (f"    shape {statement.shape}", "dim"))
+    show()

@@ -7,6 +7,7 @@
 
 from symgrad.api import (
     assume,
+    check_expression,
     codegen,
     compile,
     from_sympy,
@@ -120,6 +121,7 @@ from symgrad.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 from symgrad.steps import Step
 from symgrad.syntax import Limits, NamedSubterms, named_subterms
 from symgrad.verification import Report
+from symgrad.verification.blackbox import check_gradient
 
 __version__ = "0.1.0"
 dot = matmul
@@ -167,6 +169,8 @@ __all__ = [
     "block",
     "broadcast_to",
     "cbrt",
+    "check_expression",
+    "check_gradient",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",

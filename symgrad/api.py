@@ -28,6 +28,8 @@ from symgrad.steps import Step, derivation_steps
 from symgrad.syntax import Limits
 from symgrad.verification import GradientKernel, MoreRoutes, Report
 from symgrad.verification import verify as _verify
+from symgrad.verification.claim_text import read_beside, read_claim, with_inputs_of
+from symgrad.verification.claims import Claim, check_claims
 from symgrad.verification.products import Batched, Pulled, Pushed, Some
 from symgrad.verification.provenance import describe, describe_second, request_of
 from symgrad.verification.second import Second, with_second
@@ -475,6 +477,82 @@ def _product_routes(output: Expr, nodes: list[Input], dtype: DType) -> list[More
 
 def _alone(output: Expr, dtype: DType) -> Some:
     return Some(Kernel(output, (), dtype), tuple(output.inputs))
+
+
+def check_expression(
+    formula: Formula,
+    claimed: Formula | Mapping[str, Formula],
+    wrt: Name | None = None,
+    *,
+    layout: Layout | str = Layout.DEFAULT,
+    convention: Convention | str = Convention.TANGENT,
+    seed: int = 0,
+    points: int = 3,
+    at: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Report:
+    """Check a derivative that was written by hand, by 50-digit differences of the formula and by symgrad's own.
+
+    `claimed` is a text or an expression, the derivative by `wrt` (which may be missing if the formula has one input),
+    or a mapping from names to them. The texts are read together: a formula that settles no shapes takes those of the
+    claim.
+    `layout` and `convention` say how the claim is meant, as for `jacobian`.
+
+    The report of a wrong claim has a counter-example, and names the mistake if it is a usual one that explains
+    everything: the sign, a factor, a transpose or another layout.
+    Errors: those of `parse`, with a place in the text of the claim; UnknownNameError for a claim with other inputs.
+
+    >>> check_expression("sum((X @ w - y)**2)", "2*X.T @ (X @ w - y)", "w").passed
+    True
+    >>> for reason in check_expression("x.T @ A @ x", "2*A @ x", "x").reasons:
+    ...     print(reason.partition(" at ")[0])
+    df/dx is wrong
+    counter-example
+    >>> print(check_expression("logdet(X)", "inv(X)", "X").reasons[0])
+    df/dX is right up to a transpose: it is the derivative in the layout 'numerator'
+    """
+    output, read = _read_claims(formula, claimed, wrt)
+    nodes = [output.inputs[name] for name in read]
+    chosen = layout if isinstance(layout, Layout) else read_layout(layout)
+    meant = read_convention(convention)
+    derivatives = _derive(output, nodes, convention=meant)
+    others = _derive(output, nodes, convention=next(each for each in Convention if each is not meant))
+    claims = [
+        Claim(node, derivative, read[node.name], other if other is not derivative else None)
+        for node, derivative, other in zip(nodes, derivatives, others, strict=True)
+    ]
+    return check_claims(output, claims, chosen, seed=seed, points=points, at=at, sizes=sizes)
+
+
+def _read_claims(
+    formula: Formula, claimed: Formula | Mapping[str, Formula], wrt: Name | None
+) -> tuple[Expr, dict[str, Expr]]:
+    """Return the formula and the claims by name; a text that settles no shapes takes them from the claims."""
+    try:
+        output = as_formula(formula)
+        return output, _claims_about(output, claimed, wrt)
+    except ShapeError:
+        texts = claimed.values() if isinstance(claimed, Mapping) else [claimed]
+        other = read_beside(formula, texts) if isinstance(formula, str) else None
+        if other is None:
+            raise
+        return other, _claims_about(other, claimed, wrt)
+
+
+def _claims_about(output: Expr, claimed: Formula | Mapping[str, Formula], wrt: Name | None) -> dict[str, Expr]:
+    if isinstance(claimed, Mapping):
+        if wrt is not None:
+            raise OperandError("a mapping of claims says itself what they are derivatives by; leave wrt out")
+        given = {node.name: claimed[node.name] for node in _resolve(output, list(claimed))}
+    elif wrt is None and len(output.inputs) != 1:
+        raise OperandError(f"say which derivative is claimed, wrt= one of {', '.join(output.inputs) or 'no inputs'}")
+    else:
+        (node,) = _resolve(output, [*output.inputs] if wrt is None else [wrt])
+        given = {node.name: claimed}
+    return {
+        name: read_claim(each, output) if isinstance(each, str) else with_inputs_of(as_formula(each), output)
+        for name, each in given.items()
+    }
 
 
 def from_sympy(expression: Any) -> Expr:

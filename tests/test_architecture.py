@@ -18,7 +18,7 @@ LAYERS = [
     {"symgrad.backends", "symgrad.steps"},
     {"symgrad.verification"},
     {"symgrad.report"},
-    {"symgrad.api"},
+    {"symgrad.api", "symgrad.testing"},
     {"symgrad"},
     {"cli"},
 ]

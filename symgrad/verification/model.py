@@ -34,6 +34,11 @@ class Route(Enum):
     VJP = "compiled vjp against a cotangent times the Jacobian"
     BATCH = "batch kernel against 50 digits"
     SYMMETRY = "second derivatives in either order"
+    FUNCTION = "gradient against differences of the function"
+    HESSIAN = "Hessian against differences of the gradient"
+    TRANSPOSE = "Hessian against its transpose"
+    SLOPE = "claim against 50-digit differences of the formula"
+    CLAIM = "claim against the derivative at 50 digits"
 
     @property
     def kind(self) -> str:
@@ -56,6 +61,11 @@ _KINDS = {
     Route.DIFFERENCES: "end to end",
     Route.COMPLEX: "end to end",
     Route.SYMMETRY: "end to end",
+    Route.FUNCTION: "end to end",
+    Route.HESSIAN: "end to end",
+    Route.TRANSPOSE: "end to end",
+    Route.SLOPE: "formula",
+    Route.CLAIM: "formula",
 }
 
 
