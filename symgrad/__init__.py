@@ -9,6 +9,7 @@ from symgrad.api import (
     assume,
     codegen,
     compile,
+    explain,
     from_sympy,
     grad,
     hessian,
@@ -25,6 +26,7 @@ from symgrad.api import (
     verify,
     vjp,
 )
+from symgrad.backends.explanation import Explanation, Finding
 from symgrad.backends.kernel import Kernel
 from symgrad.core.dims import Dim
 from symgrad.core.expr import Expr, Input
@@ -127,7 +129,9 @@ dot = matmul
 __all__ = [
     "Convention",
     "Dim",
+    "Explanation",
     "Expr",
+    "Finding",
     "FormulaSyntaxError",
     "Input",
     "InvalidValueError",
@@ -201,6 +205,7 @@ __all__ = [
     "exp10",
     "expi",
     "expint",
+    "explain",
     "expm",
     "expm1",
     "expm_frechet",

@@ -20,6 +20,11 @@ class Interval:
     closed_low: bool = False
     closed_high: bool = False
 
+    def holds(self, x: float) -> bool:
+        """Whether x lies between the ends. Infinity does not, and neither does NaN."""
+        above = x >= self.low if self.closed_low else x > self.low
+        return above and (x <= self.high if self.closed_high else x < self.high)
+
     def __str__(self) -> str:
         if self.low == -inf and self.high == inf:
             return "all x"

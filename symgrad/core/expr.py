@@ -23,6 +23,7 @@ from symgrad.core.dims import Dim, Shape, Size, shape_text
 from symgrad.core.domain import REALS, Domain
 from symgrad.core.notation import CALL, Infix, Notation, Postfix, Prefix
 from symgrad.core.numeric import ArrayKernel, Scalar
+from symgrad.core.pitfalls import Pitfall
 from symgrad.core.properties import (
     MATRIX,
     NONE,
@@ -410,6 +411,7 @@ class OpDef:
     mp: Reference | None = None
     domain: tuple[Domain, ...] | Callable[[Apply], tuple[Domain, ...]] | None = None
     kinks: tuple[Kink, ...] = ()
+    pitfalls: tuple[Pitfall, ...] = ()
     traits: frozenset[Trait] = frozenset()
     properties: Callable[[tuple[Expr, ...], Any], Properties] | None = None  # (operands, params) -> what holds
     sympy: str = ""  # the name of SymPy's function
