@@ -41,19 +41,20 @@ def first_entry(entries: Array) -> Index:
 
 def condition(node: Apply, entries: Array, result: Array, operands: Sequence[Array]) -> Condition:
     """Return what happened at the first of some entries of a node that are not finite."""
-    index, dtype = first_entry(entries), str(result.dtype)
+    index = first_entry(entries)
+    first = np.zeros_like(entries)
+    first[index] = True
     for pitfall in node.op.pitfalls:
-        place = None if pitfall.slope else _fits(pitfall, node, [index], operands)
+        place = None if pitfall.slope else _fits(pitfall, node, first, operands)
         if place is not None:
-            return _tell(pitfall, node, place, operands, dtype)
+            return _tell(pitfall, node, place, operands, str(result.dtype))
     return Condition(_unforeseen(node, index, result, operands) + _place(node, index), "", index)
 
 
-def slope_condition(node: Apply, entries: Array | None, operands: Sequence[Array], dtype: str) -> Condition | None:
-    """Return why a derivative of the node is not finite, at one of some entries if its op foresees it there."""
-    candidates = [tuple(map(int, place)) for place in np.argwhere(entries)] if entries is not None else [()]
+def slope_condition(node: Apply, entries: Array, operands: Sequence[Array], dtype: str) -> Condition | None:
+    """Return why a derivative of the node is not finite at one of some entries, if its op foresees it."""
     for pitfall in node.op.pitfalls:
-        place = _fits(pitfall, node, candidates, operands) if pitfall.slope else None
+        place = _fits(pitfall, node, entries, operands) if pitfall.slope else None
         if place is not None:
             return _tell(pitfall, node, place, operands, dtype)
     return None
@@ -85,16 +86,14 @@ def _entry_text(operand: Expr, at: Index) -> str:
     return f"{text if isinstance(operand, Input) else f'({text})'}[{', '.join(map(str, at))}]"
 
 
-def _fits(pitfall: Pitfall, node: Apply, candidates: Sequence[Index], operands: Sequence[Array]) -> Index | None:
-    """Return the first candidate, or the first matrix of a stack, that has fallen into it."""
+def _fits(pitfall: Pitfall, node: Apply, entries: Array, operands: Sequence[Array]) -> Index | None:
+    """Return the first of some entries, or of the matrices of a stack, that has fallen into it."""
     if not node.op.elementwise:
         return _whole_fits(pitfall, operands)
-    for index in candidates:
-        numbers = [float(array[entry_of(array, index)]) for array in operands]
-        pairs = zip(pitfall.where, numbers, strict=True)
-        if all(isinstance(each, Interval) and each.holds(x) for each, x in pairs):
-            return index
-    return None
+    fallen = entries
+    for each, array in zip(pitfall.where, operands, strict=True):
+        fallen = fallen & (each.holds(array) if isinstance(each, Interval) else False)
+    return first_entry(fallen) if fallen.any() else None
 
 
 def _whole_fits(pitfall: Pitfall, operands: Sequence[Array]) -> Index | None:
@@ -135,12 +134,12 @@ def _tell(pitfall: Pitfall, node: Apply, index: Index, operands: Sequence[Array]
 
 
 def _place(node: Apply, index: Index) -> str:
-    """Say where: by an entry of the input if it is the only array, else by the index."""
+    """Say where: by an entry of the input if it is the only operand, else by the index."""
     if not index:
         return ""
-    arrays = [x for x in node.operands if x.ndim]
-    named = len(arrays) == 1 and isinstance(arrays[0], Input) and arrays[0].ndim == len(index) and node.op.elementwise
-    return f" at {text_of(arrays[0]) if named else ''}[{', '.join(map(str, index))}]"
+    known = [x for x in node.operands if x.operands or isinstance(x, Input)]
+    named = node.op.elementwise and len(known) == 1 and isinstance(known[0], Input) and known[0].ndim == len(index)
+    return f" at {text_of(known[0]) if named else ''}[{', '.join(map(str, index))}]"
 
 
 def _number(value: Any) -> str:

@@ -202,7 +202,6 @@ def _finding(site: Site) -> Finding:
     """Return what happened at a site, without the results it spoils."""
     value = site.evaluation.values[site.node]
     where = _condition(site, value)
-    index = where.index if where.index in {(), *map(tuple, np.argwhere(site.entries))} else first_entry(site.entries)
     kind: Kind = "NaN" if np.isnan(value[first_entry(site.entries)]) else "infinity"
     about = site.at
     operands: tuple[OperandValue, ...] = ()
@@ -215,7 +214,7 @@ def _finding(site: Site) -> Finding:
         text_of(about),
         where.words,
         where.advice,
-        tuple(int(i) for i in index),
+        where.index,
         int(site.entries.sum()),
         operands,
         text_of(site.node) if site.owner is not None else "",

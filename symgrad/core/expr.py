@@ -418,6 +418,7 @@ class OpDef:
     references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        count = len(self.operand_names)
         problems = [
             ("doc", not self.doc),
             ("exactly one of derivative and expand", self.derivative is None and self.expand is None),
@@ -425,6 +426,7 @@ class OpDef:
             ("reference", self.reference is None and self.expand is None),
             ("a type rule", not (self.elementwise or self.signature or self.shape)),
             ("prepare for its parameters", bool(self.parameters) and self.prepare is None),
+            ("pitfalls with a place for each operand", any(len(p.where) != count for p in self.pitfalls)),
             ("just one operand name", self.variadic is not None and len(self.operand_names) != 1),
         ]
         missing = [what for what, absent in problems if absent]
