@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symgrad.backends.explanation import OperandValue
-from symgrad.core.domain import Domain, Interval, MatrixDomain
+from symgrad.core.domain import Interval, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Input
 from symgrad.core.notation import Infix
 from symgrad.core.pitfalls import Anything, Lacking, Pitfall
@@ -112,10 +112,18 @@ def _whole_fits(pitfall: Pitfall, operands: Sequence[Array]) -> Index | None:
 
 
 def lacks(domain: MatrixDomain, matrices: Array) -> Array:
-    """Return which matrices of a stack, of finite entries, are not in a domain."""
+    """Return which matrices of a stack, of finite entries, are not in a domain; none where NumPy cannot tell."""
+    try:
+        with np.errstate(all="ignore"):
+            return _lacks(domain.condition, matrices)
+    except np.linalg.LinAlgError:
+        return np.zeros(matrices.shape[:-2], bool)
+
+
+def _lacks(condition: str, matrices: Array) -> Array:
     if not matrices.size:
         return np.zeros(matrices.shape[:-2], bool)
-    match domain.condition:
+    match condition:
         case "spd":
             spectrum = np.linalg.eigvalsh((matrices + np.swapaxes(matrices, -1, -2)) / 2)
             rounding = matrices.shape[-1] * np.finfo(spectrum.dtype).eps * np.abs(spectrum).max(axis=-1)
@@ -157,7 +165,7 @@ def _unforeseen(node: Apply, index: Index, result: Array, operands: Sequence[Arr
     numbers = [_number(value) for value in values]
     notation = node.op.notation
     written = f" {notation.symbol} ".join(numbers) if isinstance(notation, Infix) else f"{name}({', '.join(numbers)})"
-    return f"{written} is NaN" if np.isnan(result[index]) else f"{written} overflows {result.dtype}"
+    return f"{written} is {'NaN' if np.isnan(result[index]) else f'infinite in {result.dtype}'}"
 
 
 def _unforeseen_array(node: Apply, undefined: bool, operands: Sequence[Array], dtype: str) -> str:
@@ -166,9 +174,5 @@ def _unforeseen_array(node: Apply, undefined: bool, operands: Sequence[Array], d
         return f"infinite entries meet in {name}: inf - inf or 0*inf"
     for array, domain in zip(operands, node.op.domains(node), strict=True):
         if isinstance(domain, MatrixDomain) and lacks(domain, array).any():
-            return f"{name} of a matrix that is not {_plainly(domain)}"
-    return f"{name} is not defined there" if undefined else f"{name} overflows {dtype}"
-
-
-def _plainly(domain: Domain) -> str:
-    return str(domain) if str(domain) != "independent columns" else "of independent columns"
+            return f"{name} of a matrix outside of its domain ({domain})"
+    return f"{name} of finite operands is {'NaN' if undefined else f'infinite in {dtype}'}"

@@ -143,7 +143,10 @@ def _find(point: Point, result: Result) -> tuple[Sites, str]:
     what = f"evaluated node by node as written, the {result.label} is finite"
     if compiled:
         return compiled, f"{what}; the expression that was compiled, {text_of(result.compiled)}, is not"
-    return [], f"{what}, and so is the expression that was compiled: only the kernel's arithmetic is not"
+    inputs = point.evaluate(*point.output.inputs.values())
+    given = [Site(x, wrong(inputs.values[x]), inputs) for x in inputs.outputs]
+    note = f"{what}, and so is the expression that was compiled: only the kernel's arithmetic is not"
+    return [site for site in given if site.entries.any()], note
 
 
 def _confirmed(written: Sites, compiled: Sites) -> Sites:
@@ -254,8 +257,8 @@ def _slope(site: Site, owner: Apply, plain: Condition, dtype: str) -> Condition:
     foreseen = slope_condition(owner, fitting, operands, dtype)
     if foreseen is not None:
         return foreseen
-    kinks = [f"; at {kink.where} it is {kink.convention}" for kink in owner.op.kinks]
-    return replace(plain, words=f"{plain.words}, in the derivative of {owner.op.name}{''.join(kinks)}")
+    kinks = "; ".join(f"where {kink.where}: {kink.convention}" for kink in owner.op.kinks)
+    return replace(plain, words=f"{plain.words}, in the derivative of {owner.op.name}{f' ({kinks})' if kinks else ''}")
 
 
 def _broken_assumptions(point: Point, spoilt: Sequence[str]) -> dict[Expr, Finding]:

@@ -57,6 +57,7 @@ add = elementwise(
     mp="operator:add",
     traits=frozenset({Commutative()}),
     sympy="Add",
+    pitfalls=(Pitfall((REALS, REALS), "{0} + {1} overflows {dtype}", "scale the numbers"),),
 )
 sub = elementwise(
     "subtract",
@@ -69,6 +70,7 @@ sub = elementwise(
     reference="numpy:subtract",
     mp="operator:sub",
     sympy="operator:sub",
+    pitfalls=(Pitfall((REALS, REALS), "{0} - {1} overflows {dtype}", "scale the numbers"),),
 )
 mul = elementwise(
     "multiply",

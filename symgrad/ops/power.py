@@ -100,7 +100,7 @@ power = elementwise(
         Pitfall(
             (NEGATIVE, REALS),
             "{0} to the power {1}",
-            "a negative base needs an integer exponent: take abs(x)**p",
+            "a negative base needs an integer exponent, not too large; or take abs(x)**p",
         ),
         Pitfall((POSITIVE, REALS), "{0} to the power {1} overflows {dtype}", "work with p*log(x), and scale the base"),
         Pitfall(

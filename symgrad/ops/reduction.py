@@ -437,7 +437,7 @@ unit = array_op(
     pitfalls=(
         Pitfall(
             (ANYTHING,),
-            "x/norm(x) has no derivative at x = 0",
+            "the derivative of x/norm(x) divides by a norm of 0",
             "guard the norm, or x/sqrt(sum(x**2) + 1e-12)",
             slope=True,
         ),

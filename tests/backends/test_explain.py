@@ -206,3 +206,22 @@ def test_large_arrays_are_not_listed():
     x = np.zeros(100_000)
     explanation = sg.explain("sum(inv(A)) + sum(log(x))", "x", at={"A": np.eye(5), "x": x})
     assert explanation.cause.entries == x.size and len(str(explanation)) < 2000
+
+
+def test_equal_eigenvalues():
+    explanation = sg.explain("f(A[n,n]) = sum(eigenvectors(A))", at={"A": np.eye(2)})
+    assert explanation.cause.text == "eigenvectors(A)" and explanation.cause.results == ("derivative by A",)
+    assert "two eigenvalues or singular values are equal" in explanation.cause.condition
+
+
+def test_matrices_that_numpy_cannot_judge():
+    explanation = sg.explain("f(A[n,n]) = cholesky(A)", at={"A": np.full((3, 3), -1e308)})
+    assert explanation.cause.text == "cholesky(A)"
+
+
+def test_an_input_is_named_where_the_formula_hides_it():
+    """NumPy's sign of the determinant of NaN is a number, the kernel's is NaN."""
+    f = sg.parse("f(A[n,n]) = sign_det(A)")
+    nan = np.full((2, 2), np.nan)
+    explanation = explain(Point(f, [Result(np.asarray(np.nan), sg.parse("1"))], {"A": nan}, {"n": 2}, "float64"))
+    assert explanation.cause.condition == "NaN arrived in the input A[0, 0] itself"
