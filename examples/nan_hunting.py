@@ -4,8 +4,10 @@ import numpy as np
 
 import symgrad as sg
 
-FORMULA = """f(X[m,n], w[n], y[m]) =
-    sum((((X - mean(X, axis=0))/sqrt(mean((X - mean(X, axis=0))**2, axis=0))) @ w - y)**2)"""
+FORMULA = """
+centred = X - mean(X, axis=0)
+scale = sqrt(mean(centred**2, axis=0))
+f(X[m,n], w[n], y[m]) = sum(((centred/scale) @ w - y)**2)"""
 X = np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]])
 y = np.array([1.0, 2.0, 3.0])
 
