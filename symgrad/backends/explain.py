@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ from symgrad.syntax.places import places
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Sites: TypeAlias = "list[Site]"
+_MOST_TOLD = 50  # a formula written out term by term may go wrong in every term
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def explain(point: Point, text: str = "") -> Explanation:
     reached = {node for node, _ in found}
     passed = [
         (node, _finding(Site(node, entries, written)))
-        for node, entries in all_origins(root, written).items()
+        for node, entries in islice(all_origins(root, written).items(), _MOST_TOLD)
         if node not in reached
     ]
     told = [*broken.items(), *((node, finding) for (node, _), finding in found.items())]
@@ -195,7 +197,7 @@ def _sites(root: Expr, entries: Array, evaluation: Evaluation, owners: Mapping[E
     def order(site: Site) -> tuple[bool, bool, int]:
         return site.turned, not isinstance(site.node, Input), place[site.node]
 
-    return sorted(sites, key=order)
+    return sorted(sites, key=order)[:_MOST_TOLD]
 
 
 # --- what ------------------------------------------------------------------------------------------------------------

@@ -225,3 +225,15 @@ def test_an_input_is_named_where_the_formula_hides_it():
     nan = np.full((2, 2), np.nan)
     explanation = explain(Point(f, [Result(np.asarray(np.nan), sg.parse("1"))], {"A": nan}, {"n": 2}, "float64"))
     assert explanation.cause.condition == "NaN arrived in the input A[0, 0] itself"
+
+
+def test_a_long_formula_is_explained_too():
+    x = sg.vector("x", 400)
+    total = sg.log(x[0])
+    for place in range(1, 400):
+        total = total + sg.log(x[place]) * x[place - 1]
+    at = np.ones(400)
+    at[[7, 300]] = 0.0
+    explanation = sg.compile(total, "x").explain(at)
+    assert [finding.text for finding in explanation.findings][:2] == ["log(x[7])", "log(x[300])"]
+    assert len(explanation.findings) <= 100 and len(explanation.lines()) < 40
