@@ -17,6 +17,7 @@ from .exit_status import BAD_INPUT, INTERRUPTED, PASSED
 COMMANDS: Mapping[str, str] = {
     "derive": "Print the derivative of a formula and check it.",
     "verify": "Check the derivative of a formula.",
+    "explain": "Say what made a value or a derivative NaN or infinite.",
     "codegen": "Write a formula and its derivatives as a Python module.",
     "ops": "List the functions of the language.",
     "bench": "Time a formula and its derivative beside what else is installed.",

@@ -34,6 +34,7 @@ class Problem:
     formula: sg.Expr
     wrt: tuple[str, ...]
     values: Mapping[str, Array]
+    source: str = ""  # the text of the formula
 
 
 def read_problem(
@@ -56,7 +57,7 @@ def read_problem(
         _need_values_used(at, formula)
     if values or data is not None:
         values = _need_all(formula, values, data)
-    return Problem(formula, _check_wrt(formula, wrt), values)
+    return Problem(formula, _check_wrt(formula, wrt), values, source)
 
 
 def read_source(text: str | None, file: str | None) -> str:

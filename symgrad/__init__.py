@@ -10,6 +10,7 @@ from symgrad.api import (
     check_expression,
     codegen,
     compile,
+    explain,
     from_sympy,
     grad,
     hessian,
@@ -26,6 +27,7 @@ from symgrad.api import (
     verify,
     vjp,
 )
+from symgrad.backends.explanation import Explanation, Finding
 from symgrad.backends.kernel import Kernel
 from symgrad.core.dims import Dim
 from symgrad.core.expr import Expr, Input
@@ -129,7 +131,9 @@ dot = matmul
 __all__ = [
     "Convention",
     "Dim",
+    "Explanation",
     "Expr",
+    "Finding",
     "FormulaSyntaxError",
     "Input",
     "InvalidValueError",
@@ -205,6 +209,7 @@ __all__ = [
     "exp10",
     "expi",
     "expint",
+    "explain",
     "expm",
     "expm1",
     "expm_frechet",

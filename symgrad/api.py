@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from symgrad import syntax
+from symgrad.backends.explanation import Explanation
 from symgrad.backends.export import write_module
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.options import DType
@@ -325,7 +326,22 @@ def compile(
     output = as_formula(formula)
     declared = syntax.declared_inputs(formula) if isinstance(formula, str) else ()
     order = [name for name in dict.fromkeys((*declared, *output.inputs)) if name in output.inputs]
-    return Kernel(output, _resolve(output, order if wrt is None else wrt), dtype, reproducible, order)
+    text = formula if isinstance(formula, str) else ""
+    return Kernel(output, _resolve(output, order if wrt is None else wrt), dtype, reproducible, order, text)
+
+
+def explain(
+    formula: Formula, wrt: Wrt | None = None, *, at: Mapping[str, Any], dtype: DType = "float64"
+) -> Explanation:
+    """Return which subexpression of a formula made its value or a derivative NaN or infinite at a point.
+
+    It is `compile(formula, wrt, dtype).explain(at)`.
+
+    >>> cause = explain("sum(exp(x))", at={"x": [1.0, 800.0]}).cause
+    >>> cause.condition, cause.index, cause.results
+    ('exp(800) overflows float64 at x[1]', (1,), ('value', 'derivative by x'))
+    """
+    return compile(formula, wrt, dtype).explain(at)
 
 
 def codegen(formula: Formula, wrt: Wrt | None = None, backend: str = "numpy", name: str = "value") -> str:

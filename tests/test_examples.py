@@ -10,6 +10,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 LAST_WORDS = {
     "line_fit.py": "y = 5 x + 3",
     "logistic_regression.py": "iterations, loss ",
+    "nan_hunting.py": "instead: guard the divisor, x/where(y == 0, 1, y), or add a small number to it",
     "nonlinear_regression.py": "b1 = 238.942129, b2 = 0.0005501564, residual sum of squares 0.1245513889",
 }
 

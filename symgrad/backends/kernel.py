@@ -9,8 +9,12 @@ from importlib import import_module
 from threading import Lock
 from typing import Any
 
+import numpy as np
+
 from symgrad.backends.batch import Batch
 from symgrad.backends.binding import Array, Binding, check_result
+from symgrad.backends.explain import Point, Result, explain
+from symgrad.backends.explanation import Explanation
 from symgrad.backends.functions import NativeFunctions
 from symgrad.backends.options import DType, make_options
 from symgrad.backends.partition import Partition, partition
@@ -58,9 +62,10 @@ class Kernel:
         dtype: DType = "float64",
         reproducible: bool = False,
         order: Sequence[str] = (),
+        text: str = "",
     ) -> None:
         self.options = make_options(dtype, reproducible)
-        self.output = output
+        self.output, self._text = output, text
         inputs = output.inputs
         self.inputs = {name: inputs[name] for name in (*order, *inputs) if name in inputs}
         self.wrt = tuple(wrt)
@@ -188,6 +193,32 @@ class Kernel:
         if what != "value" or not numbers or self.dtype != "float64":
             raise OperandError(f"{signature!r} is for the value of a formula of numbers, in float64")
         return native.make_scalar_function(self.njit.value, len(self.inputs), signature)
+
+    def explain(self, /, *inputs: Any, **named: Any) -> Explanation:
+        """Return which subexpression of the formula made a value or a derivative NaN or infinite, and what avoids it.
+
+        The kernel is called first: where all of its results are finite, the explanation says so. `Explanation` and
+        `Finding` say what is found; printed, it shows the place in the text of the formula.
+
+        >>> import symgrad as sg
+        >>> print(sg.compile("f(x[n]) = sum(log(x))").explain(x=[2.0, 0.0]))
+        not finite: value (1 entry), derivative by x (1 entry)
+        log of 0 at x[1]
+            line 1, column 15: f(x[n]) = sum(log(x))
+                                             ^^^^^^
+            operands: x[1] = 0.0
+            spoils: value, derivative by x
+            instead: add a small number, use log1p if the argument is 1 + x, or guard it: log(where(x > 0, x, 1))
+        """
+        arrays, sizes = self._binding.bind(inputs, named)
+        program = self._fused()
+        outputs = [np.asarray(array) for array in program(arrays, sizes, {})]
+        results = [
+            Result(array, compiled, node)
+            for array, compiled, node in zip(outputs, program.outputs, (None, *self.wrt), strict=True)
+        ]
+        named_arrays = self._binding.by_name(arrays)
+        return explain(Point(self.output, results, named_arrays, sizes, self.dtype), self._text)
 
     def ir(self, what: str = "value_and_grad") -> str:
         """Return the kernel program of "value", "value_and_grad", "forward" or "backward" as text.

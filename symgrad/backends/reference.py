@@ -173,6 +173,11 @@ def _mp_literal(node: Literal) -> np.ndarray:
     return np.asarray(mpmath.mpf(node.value), dtype=object)
 
 
+def with_references(outputs: Sequence[Expr]) -> list[Expr]:
+    """Return the expressions that `evaluate_reference` walks: ops without a NumPy function are expanded."""
+    return expand(outputs, _has_float)
+
+
 def _has_float(node: Apply) -> Expr | None:
     return None if node.op.reference is not None or node.op.expand is None else node.op.expand(node)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,11 @@ class Interval:
     high: float = inf
     closed_low: bool = False
     closed_high: bool = False
+
+    def holds(self, x: Any) -> Any:
+        """Whether x, or each entry of an array, lies between the ends. Infinity does not, and neither does NaN."""
+        above = x >= self.low if self.closed_low else x > self.low
+        return above & (x <= self.high if self.closed_high else x < self.high)
 
     def __str__(self) -> str:
         if self.low == -inf and self.high == inf:

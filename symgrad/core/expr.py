@@ -23,6 +23,7 @@ from symgrad.core.dims import Dim, Shape, Size, shape_text
 from symgrad.core.domain import REALS, Domain
 from symgrad.core.notation import CALL, Infix, Notation, Postfix, Prefix
 from symgrad.core.numeric import ArrayKernel, Scalar
+from symgrad.core.pitfalls import Pitfall
 from symgrad.core.properties import (
     MATRIX,
     NONE,
@@ -411,12 +412,14 @@ class OpDef:
     domain: tuple[Domain, ...] | Callable[[Apply], tuple[Domain, ...]] | None = None
     kinks: tuple[Kink, ...] = ()
     analytic: bool = False  # a routine whose reference takes complex arrays, without conjugation or absolute values
+    pitfalls: tuple[Pitfall, ...] = ()
     traits: frozenset[Trait] = frozenset()
     properties: Callable[[tuple[Expr, ...], Any], Properties] | None = None  # (operands, params) -> what holds
     sympy: str = ""  # the name of SymPy's function
     references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        count = len(self.operand_names)
         problems = [
             ("doc", not self.doc),
             ("exactly one of derivative and expand", self.derivative is None and self.expand is None),
@@ -424,6 +427,7 @@ class OpDef:
             ("reference", self.reference is None and self.expand is None),
             ("a type rule", not (self.elementwise or self.signature or self.shape)),
             ("prepare for its parameters", bool(self.parameters) and self.prepare is None),
+            ("pitfalls with a place for each operand", any(len(p.where) != count for p in self.pitfalls)),
             ("just one operand name", self.variadic is not None and len(self.operand_names) != 1),
         ]
         missing = [what for what, absent in problems if absent]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.core.expr import Expr, Literal, Partials
 from symgrad.core.notation import ADDITIVE, MULTIPLICATIVE, SIGN, Infix, Prefix
 from symgrad.core.numeric import Instruction
+from symgrad.core.pitfalls import REALS, ZERO, Pitfall
 from symgrad.core.traits import Commutative, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import of_difference, of_negative, of_product, of_quotient, of_sum
@@ -42,6 +43,8 @@ def negated_literal(operands: tuple[Expr, ...], _params: object) -> Expr | None:
     return Literal(-x.value) if isinstance(x, Literal) else None
 
 
+_GUARD = "guard the divisor, x/where(y == 0, 1, y), or add a small number to it"
+
 add = elementwise(
     "add",
     doc="The sum of two arrays.",
@@ -54,6 +57,7 @@ add = elementwise(
     mp="operator:add",
     traits=frozenset({Commutative()}),
     sympy="Add",
+    pitfalls=(Pitfall((REALS, REALS), "{0} + {1} overflows {dtype}", "scale the numbers"),),
 )
 sub = elementwise(
     "subtract",
@@ -66,6 +70,7 @@ sub = elementwise(
     reference="numpy:subtract",
     mp="operator:sub",
     sympy="operator:sub",
+    pitfalls=(Pitfall((REALS, REALS), "{0} - {1} overflows {dtype}", "scale the numbers"),),
 )
 mul = elementwise(
     "multiply",
@@ -79,6 +84,7 @@ mul = elementwise(
     mp="operator:mul",
     traits=frozenset({Commutative()}),
     sympy="Mul",
+    pitfalls=(Pitfall((REALS, REALS), "{0}*{1} overflows {dtype}", "scale the factors, or add logarithms"),),
 )
 div = elementwise(
     "divide",
@@ -91,6 +97,11 @@ div = elementwise(
     reference="numpy:divide",
     mp="operator:truediv",
     sympy="operator:truediv",
+    pitfalls=(
+        Pitfall((ZERO, ZERO), "0/0", _GUARD),
+        Pitfall((REALS, ZERO), "division by 0", _GUARD),
+        Pitfall((REALS, REALS), "{0}/{1} overflows {dtype}", "scale the numbers, or subtract logarithms"),
+    ),
 )
 neg = elementwise(
     "negative",

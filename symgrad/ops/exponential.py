@@ -7,6 +7,7 @@ import numpy as np
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, Interval
 from symgrad.core.expr import Apply, Expr, Partials
 from symgrad.core.numeric import Instruction, Libm
+from symgrad.core.pitfalls import MINUS_ONE, NEGATIVE, ZERO, Pitfall
 from symgrad.core.traits import InverseOf, Kink, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.infer import POSITIVE_RESULT, SAME_SIGN, of_root
@@ -117,6 +118,23 @@ def softplus_mp(x):  # type: ignore[no-untyped-def]  # an mpf
     return mpmath.log1p(mpmath.exp(x)) if x < 0 else x + mpmath.log1p(mpmath.exp(-x))
 
 
+_OVERFLOW = (
+    "take the largest exponent out first (logsumexp, softmax), write log(1 + exp(x)) as softplus(x), or bound x by clip"
+)
+_GUARD = "add a small number, use log1p if the argument is 1 + x, or guard it: log(where(x > 0, x, 1))"
+
+
+def _of_exponential(name: str) -> tuple[Pitfall, ...]:
+    return (Pitfall((POSITIVE,), f"{name}({{0}}) overflows {{dtype}}", _OVERFLOW),)
+
+
+def _of_logarithm(name: str) -> tuple[Pitfall, ...]:
+    return (
+        Pitfall((ZERO,), f"{name} of 0", _GUARD),
+        Pitfall((NEGATIVE,), f"{name} of {{0}}, a negative number", "assume or clip the argument to be positive"),
+    )
+
+
 exp = elementwise(
     "exp",
     doc="The exponential.",
@@ -128,6 +146,7 @@ exp = elementwise(
     mp="mpmath:exp",
     traits=frozenset({InverseOf("log")}),
     sympy="exp",
+    pitfalls=_of_exponential("exp"),
 )
 expm1 = elementwise(
     "expm1",
@@ -140,6 +159,7 @@ expm1 = elementwise(
     mp="mpmath:expm1",
     traits=frozenset({InverseOf("log1p")}),
     sympy="symgrad.ops.sympy_forms:expm1",
+    pitfalls=_of_exponential("expm1"),
 )
 log = elementwise(
     "log",
@@ -152,6 +172,7 @@ log = elementwise(
     domain=(POSITIVE,),
     traits=frozenset({InverseOf("exp")}),
     sympy="log",
+    pitfalls=_of_logarithm("log"),
 )
 log1p = elementwise(
     "log1p",
@@ -165,6 +186,14 @@ log1p = elementwise(
     domain=(Interval(low=-1.0),),
     traits=frozenset({InverseOf("expm1")}),
     sympy="symgrad.ops.sympy_forms:log1p",
+    pitfalls=(
+        Pitfall(
+            (MINUS_ONE,),
+            "log1p of -1, which is log of 0",
+            "guard the argument: where(x > -1, x, 0)",
+        ),
+        Pitfall((Interval(high=-1.0),), "log1p of {0}, which is below -1", "keep x above -1, by clip or an assumption"),
+    ),
 )
 sqrt = elementwise(
     "sqrt",
@@ -178,6 +207,15 @@ sqrt = elementwise(
     domain=(NONNEGATIVE,),
     kinks=(Kink("x = 0", "infinity, the one-sided slope"),),
     sympy="sqrt",
+    pitfalls=(
+        Pitfall((NEGATIVE,), "sqrt of {0}", "bound the argument below by maximum(x, 0), or assume it nonnegative"),
+        Pitfall(
+            (ZERO,),
+            "the slope of sqrt at 0 is infinite",
+            "write abs(x) for sqrt(x**2), add a small number under the root, or guard it: sqrt(where(x > 0, x, 1))",
+            slope=True,
+        ),
+    ),
 )
 cbrt = elementwise(
     "cbrt",
@@ -190,6 +228,9 @@ cbrt = elementwise(
     kinks=(Kink("x = 0", "infinity, the slope"),),
     traits=frozenset({Odd()}),
     sympy="symgrad.ops.sympy_forms:cbrt",
+    pitfalls=(
+        Pitfall((ZERO,), "the slope of cbrt at 0 is infinite", "guard the argument: where(x == 0, 1, x)", slope=True),
+    ),
 )
 exp2 = elementwise(
     "exp2",
@@ -202,6 +243,7 @@ exp2 = elementwise(
     mp=exp2_mp,
     traits=frozenset({InverseOf("log2")}),
     sympy="symgrad.ops.sympy_forms:exp2",
+    pitfalls=_of_exponential("exp2"),
 )
 exp10 = elementwise(
     "exp10",
@@ -214,6 +256,7 @@ exp10 = elementwise(
     mp=exp10_mp,
     traits=frozenset({InverseOf("log10")}),
     sympy="symgrad.ops.sympy_forms:exp10",
+    pitfalls=_of_exponential("exp10"),
 )
 log2 = elementwise(
     "log2",
@@ -226,6 +269,7 @@ log2 = elementwise(
     domain=(POSITIVE,),
     traits=frozenset({InverseOf("exp2")}),
     sympy="symgrad.ops.sympy_forms:log2",
+    pitfalls=_of_logarithm("log2"),
 )
 log10 = elementwise(
     "log10",
@@ -238,6 +282,7 @@ log10 = elementwise(
     domain=(POSITIVE,),
     traits=frozenset({InverseOf("exp10")}),
     sympy="symgrad.ops.sympy_forms:log10",
+    pitfalls=_of_logarithm("log10"),
 )
 sigmoid = elementwise(
     "sigmoid",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from symgrad.core.domain import Interval
+from symgrad.core.domain import REALS, Interval
 from symgrad.core.expr import Expr, Partials
 from symgrad.core.numeric import Libm
+from symgrad.core.pitfalls import ABOVE_ONE, BELOW_MINUS_ONE, MINUS_ONE, ONE, Pitfall
 from symgrad.core.traits import Even, InverseOf, Kink, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.exponential import sqrt
@@ -35,6 +36,9 @@ def atanh_partial(_y: Expr, x: Expr) -> Expr:
     return 1 / (1 - x**2)
 
 
+_STEEP = "scale x, or take the logarithm: logsumexp(stack((x, -x))) is that of 2*cosh(x)"
+_INSIDE = "keep x between -1 and 1, by clip"
+
 sinh = elementwise(
     "sinh",
     doc="The hyperbolic sine.",
@@ -46,6 +50,7 @@ sinh = elementwise(
     mp="mpmath:sinh",
     traits=frozenset({Odd(), InverseOf("asinh")}),
     sympy="sinh",
+    pitfalls=(Pitfall((REALS,), "sinh({0}) overflows {dtype}", _STEEP),),
 )
 cosh = elementwise(
     "cosh",
@@ -58,6 +63,7 @@ cosh = elementwise(
     mp="mpmath:cosh",
     traits=frozenset({Even()}),
     sympy="cosh",
+    pitfalls=(Pitfall((REALS,), "cosh({0}) overflows {dtype}", _STEEP),),
 )
 tanh = elementwise(
     "tanh",
@@ -97,6 +103,10 @@ acosh = elementwise(
     domain=(Interval(low=1.0, closed_low=True),),
     kinks=(Kink("x = 1", "infinity, the one-sided slope"),),
     sympy="acosh",
+    pitfalls=(
+        Pitfall((ONE,), "the slope of acosh at 1 is infinite", "keep x above 1", slope=True),
+        Pitfall((Interval(high=1.0),), "acosh of {0}, which is below 1", "bound the argument, as in maximum(x, 1)"),
+    ),
 )
 atanh = elementwise(
     "atanh",
@@ -111,4 +121,8 @@ atanh = elementwise(
     domain=(Interval(-1.0, 1.0),),
     traits=frozenset({Odd(), InverseOf("tanh")}),
     sympy="atanh",
+    pitfalls=(
+        *(Pitfall((x,), "atanh of {0}, which is infinite", _INSIDE) for x in (MINUS_ONE, ONE)),
+        *(Pitfall((x,), "atanh of {0}, beyond 1 or -1", _INSIDE) for x in (BELOW_MINUS_ONE, ABOVE_ONE)),
+    ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from symgrad.core.domain import POSITIVE, Interval
 from symgrad.core.expr import Apply, Expr, Literal, Partials
+from symgrad.core.pitfalls import ONE, ZERO, Pitfall
 from symgrad.core.traits import Kink, Odd
 from symgrad.ops.bridge import bridged
 from symgrad.ops.exponential import exp, log
@@ -86,6 +87,7 @@ expi = bridged(
     kinks=(Kink("x = 0", "-infinity: a pole"),),
     sympy="Ei",
     references=("https://dlmf.nist.gov/6.2.E5",),
+    pitfalls=(Pitfall((ZERO,), "expi of 0, a pole", "keep x off 0"),),
 )
 expint = bridged(
     "expint",
@@ -114,6 +116,7 @@ li = bridged(
     kinks=(Kink("x = 1", "-infinity: a pole"),),
     sympy="li",
     references=("https://dlmf.nist.gov/6.2.E8",),
+    pitfalls=(Pitfall((ONE,), "li of 1, a pole", "keep x off 1"),),
 )
 sine_integral = bridged(
     "Si",

@@ -6,6 +6,7 @@ from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Domain
 from symgrad.core.expr import Apply, Expr, Literal, Partials
 from symgrad.core.notation import POWER, Infix
 from symgrad.core.numeric import IntegerPower, Libm, Scalar
+from symgrad.core.pitfalls import NEGATIVE, ZERO, Pitfall
 from symgrad.core.properties import NONE, Properties, Property
 from symgrad.core.traits import Commutative, Kink
 from symgrad.ops.define import elementwise
@@ -94,6 +95,27 @@ power = elementwise(
     mp="operator:pow",
     domain=pow_domain,
     sympy="Pow",
+    pitfalls=(
+        Pitfall((ZERO, NEGATIVE), "0 to the power {1}, a division by 0", "guard the base: where(x == 0, 1, x)"),
+        Pitfall(
+            (NEGATIVE, REALS),
+            "{0} to the power {1}",
+            "a negative base needs an integer exponent, not too large; or take abs(x)**p",
+        ),
+        Pitfall((POSITIVE, REALS), "{0} to the power {1} overflows {dtype}", "work with p*log(x), and scale the base"),
+        Pitfall(
+            (ZERO, REALS),
+            "the slope of x**p at x = 0 is infinite for p = {1}",
+            "guard the base: where(x > 0, x, 1)",
+            slope=True,
+        ),
+        Pitfall(
+            (NEGATIVE, REALS),
+            "x**p with x = {0} has no derivative by p",
+            "differentiate by x alone",
+            slope=True,
+        ),
+    ),
 )
 hypot = elementwise(
     "hypot",

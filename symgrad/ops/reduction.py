@@ -11,6 +11,7 @@ from symgrad.core.dims import Size, element_count
 from symgrad.core.expr import Apply, Expr, OpDef, Parameter, ParameterKind, Structured, Via
 from symgrad.core.indexing import FULL, NewAxis
 from symgrad.core.numeric import ArrayKernel, Instruction, Reduce
+from symgrad.core.pitfalls import ANYTHING, Pitfall
 from symgrad.core.properties import NONE, Properties, Property
 from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import (
@@ -200,6 +201,9 @@ prod = array_op(
     derivative=Structured(prod_pushforward, prod_pullback),
     numeric=prod_numeric,
     reference=prod_reference,
+    pitfalls=(
+        Pitfall((ANYTHING,), "the product overflows {dtype}", "sum logarithms, sum(log(x)), or scale the factors"),
+    ),
 )
 prod_others = array_op(
     "prod_others",
@@ -417,6 +421,7 @@ norm = array_op(
     kinks=(Kink("x = 0", "0, the shortest subgradient"),),
     sympy="symgrad.ops.sympy_forms:norm",
     references=("Petersen & Pedersen, The Matrix Cookbook (2012), sections 2.6 and 2.7",),
+    pitfalls=(Pitfall((ANYTHING,), "the sum of squares overflows {dtype}", "scale x"),),
 )
 unit = array_op(
     "unit",
@@ -429,6 +434,14 @@ unit = array_op(
     reference=unit_reference,
     mp=unit_mp,
     references=("Petersen & Pedersen, The Matrix Cookbook (2012), sections 2.6 and 2.7",),
+    pitfalls=(
+        Pitfall(
+            (ANYTHING,),
+            "the derivative of x/norm(x) divides by a norm of 0",
+            "guard the norm, or x/sqrt(sum(x**2) + 1e-12)",
+            slope=True,
+        ),
+    ),
 )
 norm1 = array_op(
     "norm1",

@@ -11,6 +11,7 @@ import numpy as np
 from symgrad.core.domain import POSITIVE, REALS, Interval
 from symgrad.core.expr import Apply, Expr, Literal, Partials
 from symgrad.core.numeric import Libm
+from symgrad.core.pitfalls import NONPOSITIVE, Pitfall
 from symgrad.core.traits import Commutative, InverseOf, Kink, Odd
 from symgrad.errors import OperandError
 from symgrad.ops import constants
@@ -184,6 +185,8 @@ def polygamma_reference(order: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(x > 0, mirrored, (-1) ** n * mirrored - math.pi ** (n + 1) * cotangent))
 
 
+OFF_POLES = "keep x above 0, or off the integers"
+
 gamma = bridged(
     "gamma",
     doc="The gamma function; gamma(n + 1) is n!.",
@@ -196,6 +199,10 @@ gamma = bridged(
     kinks=POLES,
     sympy="gamma",
     references=("https://dlmf.nist.gov/5.2.E1",),
+    pitfalls=(
+        Pitfall((NONPOSITIVE,), "gamma of {0}, a pole", OFF_POLES),
+        Pitfall((POSITIVE,), "gamma({0}) overflows {dtype}", "use loggamma"),
+    ),
 )
 loggamma = bridged(
     "loggamma",
@@ -210,6 +217,7 @@ loggamma = bridged(
     kinks=POLES,
     sympy="loggamma",
     references=("https://dlmf.nist.gov/5.2",),
+    pitfalls=(Pitfall((NONPOSITIVE,), "loggamma of {0}, a pole", OFF_POLES),),
 )
 digamma = bridged(
     "digamma",
@@ -223,6 +231,7 @@ digamma = bridged(
     kinks=POLES,
     sympy="digamma",
     references=("https://dlmf.nist.gov/5.2.E2",),
+    pitfalls=(Pitfall((NONPOSITIVE,), "digamma of {0}, a pole", OFF_POLES),),
 )
 polygamma = bridged(
     "polygamma",

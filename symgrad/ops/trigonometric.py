@@ -5,6 +5,7 @@ from __future__ import annotations
 from symgrad.core.domain import Interval
 from symgrad.core.expr import Expr, Partials
 from symgrad.core.numeric import Libm
+from symgrad.core.pitfalls import ABOVE_ONE, BELOW_MINUS_ONE, MINUS_ONE, ONE, Pitfall
 from symgrad.core.traits import Even, Kink, Odd
 from symgrad.ops.define import elementwise
 from symgrad.ops.exponential import sqrt
@@ -77,6 +78,16 @@ tan = elementwise(
     traits=frozenset({Odd()}),
     sympy="tan",
 )
+
+
+def _beyond_one(name: str) -> tuple[Pitfall, ...]:
+    outside, edge = "bound the argument, as in clip(x, -1, 1)", "atan2(y, x) has a derivative at all angles"
+    return (
+        *(Pitfall((x,), f"{name} of {{0}}, beyond 1 or -1", outside) for x in (BELOW_MINUS_ONE, ABOVE_ONE)),
+        *(Pitfall((x,), f"the slope of {name} at {{0}} is infinite", edge, slope=True) for x in (MINUS_ONE, ONE)),
+    )
+
+
 asin = elementwise(
     "asin",
     doc="The angle in radians whose sine is x.",
@@ -90,6 +101,7 @@ asin = elementwise(
     kinks=(Kink("x = -1 or x = 1", "infinity, the one-sided slope"),),
     traits=frozenset({Odd()}),
     sympy="asin",
+    pitfalls=_beyond_one("asin"),
 )
 acos = elementwise(
     "acos",
@@ -103,6 +115,7 @@ acos = elementwise(
     domain=(UNIT,),
     kinks=(Kink("x = -1 or x = 1", "-infinity, the one-sided slope"),),
     sympy="acos",
+    pitfalls=_beyond_one("acos"),
 )
 atan = elementwise(
     "atan",

@@ -19,7 +19,12 @@ _LONGEST_QUOTE = 40
 
 
 def build(resolved: Resolved, shapes: Mapping[str, Shape], limits: Limits) -> Expr:
-    """Return the node of the program's result; `shapes` has every input.
+    """Return the node of the program's result; see `build_steps`."""
+    return build_steps(resolved, shapes, limits)[resolved.result]
+
+
+def build_steps(resolved: Resolved, shapes: Mapping[str, Shape], limits: Limits) -> list[Expr]:
+    """Return the node of every step; `shapes` has every input.
 
     ShapeError, OperandError, ... from the ops; InvalidValueError for a constant that is not finite; LimitError for
     an array of more elements than the limit.
@@ -34,7 +39,7 @@ def build(resolved: Resolved, shapes: Mapping[str, Shape], limits: Limits) -> Ex
         except SymgradError as error:
             raise error.locate(step.span, resolved.source) from None
         nodes.append(node)
-    return nodes[resolved.result]
+    return nodes
 
 
 def _node(step: Step, nodes: list[Expr], shapes: Mapping[str, Shape], assumed: Mapping[str, Properties]) -> Expr:

@@ -24,7 +24,6 @@ from symgrad.diff.layout import Layout, arrange
 from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.verification import precise, rounding
-from symgrad.verification.checks import MOST_PRECISE_OPERATIONS, operation_count
 from symgrad.verification.evidence import TINY, Evidence
 from symgrad.verification.foreign import entry_text, index_of
 from symgrad.verification.manifold import CURVED, nearest, project_step, retract, sharpen
@@ -32,6 +31,7 @@ from symgrad.verification.mistakes import Comparison, diagnose
 from symgrad.verification.model import Check, Point, Report, Route, Statement, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
 from symgrad.verification.sampling import Sampler, size_names, violations
+from symgrad.verification.subject import MOST_PRECISE_OPERATIONS, operation_count
 
 _KINK = "kink: between the one-sided slopes"
 _DISAGREE = "differences and symgrad's derivative do not agree about it"

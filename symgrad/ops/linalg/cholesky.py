@@ -15,6 +15,7 @@ import numpy as np
 from symgrad.core.domain import REALS, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Structured
 from symgrad.core.numeric import Routine
+from symgrad.core.pitfalls import Lacking, Pitfall
 from symgrad.core.properties import Property
 from symgrad.ops.constants import eye
 from symgrad.ops.define import array_op
@@ -60,6 +61,8 @@ def cholesky_mp(_node: Apply, _sizes: Sizes, a: np.ndarray) -> np.ndarray:
     return mp_matrices(factor_mp, a)
 
 
+DEFINITE = MatrixDomain("spd")
+
 cholesky = array_op(
     "cholesky",
     doc="The lower triangular L with L @ L.T = (A + A.T)/2.",
@@ -72,8 +75,15 @@ cholesky = array_op(
     numeric=Routine("cholesky"),
     reference=cholesky_reference,
     mp=cholesky_mp,
-    domain=(MatrixDomain("spd"),),
+    domain=(DEFINITE,),
     references=("Murray, Differentiation of the Cholesky decomposition (2016), arXiv:1602.07527, equations 8 and 9",),
+    pitfalls=(
+        Pitfall(
+            (Lacking(DEFINITE),),
+            "Cholesky of a matrix that is not positive definite",
+            "add a ridge, A + 1e-8*eye(n), and see that A is symmetric",
+        ),
+    ),
 )
 
 

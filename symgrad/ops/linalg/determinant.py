@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.core.domain import MatrixDomain
 from symgrad.core.expr import Apply, Expr, Flat, Structured
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
+from symgrad.core.pitfalls import Lacking, Pitfall
 from symgrad.core.properties import Properties, Property
 from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
@@ -21,7 +21,7 @@ from symgrad.ops.define import array_op
 from symgrad.ops.exponential import log
 from symgrad.ops.infer import common
 from symgrad.ops.linalg.cholesky import cholesky
-from symgrad.ops.linalg.inverse import inv, mp_matrices, solve
+from symgrad.ops.linalg.inverse import INVERTIBLE, RIDGE, inv, mp_matrices, solve
 from symgrad.ops.reduction import first, prod
 from symgrad.ops.shaping import Sizes, append_axes, diagonal, swap
 
@@ -118,9 +118,17 @@ det = array_op(
     reference=det_reference,
     analytic=True,
     mp=det_mp,
-    domain=(MatrixDomain("invertible"),),
+    domain=(INVERTIBLE,),
     references=SOURCE,
     sympy="symgrad.ops.sympy_forms:det",
+    pitfalls=(
+        Pitfall(
+            (Lacking(INVERTIBLE),),
+            "the derivative of det is computed with the inverse of a singular matrix",
+            "write the determinant of a small matrix out, or add a ridge, A + 1e-8*eye(n)",
+            slope=True,
+        ),
+    ),
 )
 logdet = array_op(
     "logdet",
@@ -133,9 +141,15 @@ logdet = array_op(
     expand=logdet_by_factor,
     reference=logdet_reference,
     mp=logdet_mp,
-    domain=(MatrixDomain("invertible"),),
+    domain=(INVERTIBLE,),
     references=SOURCE,
     sympy="symgrad.ops.sympy_forms:logdet",
+    pitfalls=(
+        Pitfall((Lacking(INVERTIBLE),), "logdet of a singular matrix, log of 0", RIDGE),
+        Pitfall(
+            (Lacking(INVERTIBLE),), "the derivative of logdet is the inverse of a singular matrix", RIDGE, slope=True
+        ),
+    ),
 )
 sign_det = array_op(
     "sign_det",
@@ -147,7 +161,7 @@ sign_det = array_op(
     numeric=Routine("sign_det"),
     reference=sign_det_reference,
     mp=sign_det_mp,
-    domain=(MatrixDomain("invertible"),),
+    domain=(INVERTIBLE,),
     kinks=(Kink("the matrix is singular", "0"),),
 )
 slogdet = multi_result(

@@ -20,6 +20,7 @@ from symgrad.core.expr import Apply, Expr, NotDifferentiable, OpDef, Structured
 from symgrad.core.indexing import FULL, Cut, Pick
 from symgrad.core.multiresult import multi_result
 from symgrad.core.numeric import Routine
+from symgrad.core.pitfalls import ANYTHING, Pitfall
 from symgrad.core.properties import NONE, Properties, Property
 from symgrad.core.traits import Kink
 from symgrad.ops.broadcasting import sum
@@ -215,6 +216,13 @@ reciprocal_gaps = array_op(
     reference=gaps_reference,
     mp=gaps_mp,
     references=("Magnus, On differentiating eigenvalues and eigenvectors (1985), theorem 1",),
+    pitfalls=(
+        Pitfall(
+            (ANYTHING,),
+            "two eigenvalues or singular values are equal",
+            "use functions that do not depend on the order or the choice of vectors, or set the values apart",
+        ),
+    ),
 )
 
 

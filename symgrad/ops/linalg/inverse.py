@@ -14,6 +14,7 @@ import numpy as np
 from symgrad.core.domain import REALS, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Structured, lookup
 from symgrad.core.numeric import Routine
+from symgrad.core.pitfalls import ANYTHING, Lacking, Pitfall
 from symgrad.core.properties import Properties, Property
 from symgrad.ops.broadcasting import unbroadcast
 from symgrad.ops.contraction import as_column, as_row, outer
@@ -69,6 +70,9 @@ def inv_by_factor(node: Apply) -> Expr:
     return lookup("cholesky_inverse")(lookup("cholesky")(node.operands[0]))
 
 
+INVERTIBLE = MatrixDomain("invertible")
+RIDGE = "add a ridge, A + 1e-8*eye(n), use pinv, or remove dependent rows"
+
 inv = array_op(
     "inv",
     doc="The inverse of a square matrix.",
@@ -83,9 +87,10 @@ inv = array_op(
     reference=inv_reference,
     analytic=True,
     mp=inv_mp,
-    domain=(MatrixDomain("invertible"),),
+    domain=(INVERTIBLE,),
     references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.2.3",),
     sympy="symgrad.ops.sympy_forms:inv",
+    pitfalls=(Pitfall((Lacking(INVERTIBLE),), "inverse of a singular matrix", RIDGE),),
 )
 
 
@@ -165,7 +170,8 @@ solve = array_op(
     reference=solve_reference,
     analytic=True,
     mp=solve_mp,
-    domain=(MatrixDomain("invertible"), REALS),
+    domain=(INVERTIBLE, REALS),
     references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.3.1",),
     sympy="symgrad.ops.sympy_forms:solve",
+    pitfalls=(Pitfall((Lacking(INVERTIBLE), ANYTHING), "linear system with a singular matrix", RIDGE),),
 )

@@ -16,6 +16,7 @@ import numpy as np
 from symgrad.core.domain import REALS, MatrixDomain
 from symgrad.core.expr import Apply, Expr, Parameter, ParameterKind, Structured
 from symgrad.core.numeric import Routine
+from symgrad.core.pitfalls import ANYTHING, Lacking, Pitfall
 from symgrad.errors import OperandError
 from symgrad.ops.define import array_op
 from symgrad.ops.linalg.inverse import solution_cotangents
@@ -100,4 +101,9 @@ solve_triangular = array_op(
     mp=triangular_mp,
     domain=(TRIANGULAR, REALS),
     references=("Giles, Collected matrix derivative results for forward and reverse mode AD (2008), 2.3.1",),
+    pitfalls=(
+        Pitfall(
+            (Lacking(TRIANGULAR), ANYTHING), "triangular system with 0 on the diagonal", "add a ridge to the diagonal"
+        ),
+    ),
 )
