@@ -12,6 +12,7 @@ from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
 from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
 from symgrad.verification.model import Check, Point, Report, Route, Verdict
+from symgrad.verification.planted import plant, tally
 from symgrad.verification.sampling import Sampler
 
 DRAWS_OF_A_POINT = 3
@@ -46,6 +47,7 @@ def verify(
     total = points + (at is not None)
     chosen: list[Point] = []
     checks: list[Check] = []
+    examinations: list[Examination] = []
     reasons: list[str] = []
     notes: dict[str, None] = {}
     for number in range(total):
@@ -56,6 +58,7 @@ def verify(
         else:
             chosen.append(point)
             checks += examination.checks
+            examinations.append(examination)
             notes.update({examination.note: None} if examination.note else {})
         if progress is not None:
             progress(number + 1, total)
@@ -70,6 +73,7 @@ def verify(
         reasons=tuple(why),
         not_checked=tuple(notes),
         versions=_versions(),
+        planted=tally(plant(examinations, seed)) if verdict is not Verdict.FAIL else (),
     )
 
 
