@@ -8,7 +8,7 @@ testing (DeMillo, Lipton & Sayward, Hints on test data selection, 1978) of numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
@@ -16,9 +16,11 @@ import numpy as np
 
 from symgrad.verification import precise
 from symgrad.verification.checks import Examination, Finding, weigh
-from symgrad.verification.model import Check, Planted, Route, Verdict
+from symgrad.verification.model import Planted, Route, Verdict
 
 FACTORS = (1e-4, 1e-6, 1e-9)  # how far from 1; how small an error is still seen is a matter of rounding
+
+_FLOATS_SUFFICE = 1e-12
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -51,9 +53,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """A point where the right derivative was judged: its entries, their roundings and the size of the largest."""
+    """A point where the right derivative was judged: its entries, their roundings and the size of the largest.
+
+    `in_floats` is the group again in float64, in which most wrong versions show already.
+    """
 
     group: tuple[Finding, ...]
+    in_floats: tuple[Finding, ...]
     exact: bool
     truth: np.ndarray
     rounding: np.ndarray
@@ -93,8 +99,15 @@ def _places(examinations: Sequence[Examination], name: str) -> list[_Place]:
         truth, rounding = (precise.as_float(x) for x in (gradient.evidence.low, gradient.evidence.bound))
         if np.isfinite(truth).all():
             scale = float(np.max(np.abs(truth), initial=0.0)) or gradient.evidence.natural or 1.0
-            found.append(_Place(group, examination.exact, truth, rounding, scale))
+            group = tuple(sorted(group, key=_is_contestable))
+            found.append(_Place(group, tuple(map(_in_floats, group)), examination.exact, truth, rounding, scale))
     return found
+
+
+def _in_floats(finding: Finding) -> Finding:
+    evidence = finding.evidence
+    low, high, bound, found = map(precise.as_float, (evidence.low, evidence.high, evidence.bound, finding.found))
+    return Finding(replace(evidence, low=low, high=high, bound=bound), found)
 
 
 def _plant_one(name: str, places: Sequence[_Place], rng: np.random.Generator) -> Iterator[Trial]:
@@ -130,18 +143,26 @@ def _verdict(place: _Place, version: Version, level: Level) -> Verdict:
     import mpmath
 
     by_kernel = _kernel_found(place)
-    checks: list[Check] = []
-    for finding in sorted(place.group, key=_is_contestable):
-        found = finding.found
-        if _is_changed(finding, by_kernel, level):
-            with mpmath.workdps(precise.MORE_DIGITS):
-                found = version.change(found)
-        check = finding.evidence.judge(found)
-        if check.verdict is Verdict.FAIL and not _is_contestable(finding):
+    changed = [_is_changed(finding, by_kernel, level) for finding in place.group]
+    for finding, is_changed in zip(place.in_floats, changed, strict=True):
+        if is_changed and not _is_contestable(finding) and _is_plainly_outside(finding, version):
             return Verdict.FAIL
-        checks.append(check)
-    found_verdicts = {check.verdict for check in weigh(checks, place.exact) if check.decisive}
-    return next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in {*found_verdicts, Verdict.PASS})
+    with mpmath.workdps(precise.MORE_DIGITS):
+        found = [version.change(x.found) if on else x.found for x, on in zip(place.group, changed, strict=True)]
+    checks = [x.evidence.judge(array) for x, array in zip(place.group, found, strict=True)]
+    verdicts = {check.verdict for check in weigh(checks, place.exact) if check.decisive}
+    return next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in {*verdicts, Verdict.PASS})
+
+
+def _is_plainly_outside(finding: Finding, version: Version) -> bool:
+    """Whether float64 is enough to see a version leave its interval: by more than all roundings of the comparison."""
+    evidence, wrong = finding.evidence, version.change(finding.found)
+    size = np.abs(wrong)
+    if evidence.along is not None:
+        size = np.abs(evidence.along) @ size.reshape(-1, evidence.along.shape[1]).T
+    allowed = _FLOATS_SUFFICE * (size + np.maximum(np.abs(evidence.low), np.abs(evidence.high)))
+    with np.errstate(invalid="ignore"):
+        return bool((evidence.distance(wrong) > evidence.bound + allowed).any())
 
 
 def _is_contestable(finding: Finding) -> bool:
