@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -51,6 +53,10 @@ class Problem:
             return self
         return Problem(f"{factor:g} * {self.name}", self.output * factor, self.wrt, self.values, self.sizes)
 
+    def moved(self, number: int) -> Problem:
+        """Return the problem at another point: the first has the given values, others are drawn."""
+        return self if number == 0 else replace(self, values=None, sizes=None)
+
     def is_small(self, operations: int = MOST_OPERATIONS) -> bool:
         """Whether an evaluation of formula and derivatives takes no more operations."""
         names = (name for node in postorder(self.output) for size in node.shape if isinstance(size, Dim) for name in size.names())
@@ -79,15 +85,31 @@ class Problem:
         return None if point is None else (point, examine(self.subject(), point, 0, rng))
 
 
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError when this thread's process has computed for so long; matrix functions at 65 digits may."""
+    signal.signal(signal.SIGPROF, _give_up)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _give_up(_signal: int, _frame: object) -> None:
+    raise TimeoutError
+
+
 def registry(per_op: int = PER_OP) -> Iterator[Problem]:
     """Yield samples of every op that has a derivative, contracted to a number and as they are."""
     for op in all_ops():
         if isinstance(op.derivative, Flat | NotDifferentiable):
             continue
-        yield from islice((problem for problem in _samples(op) if problem.is_small()), per_op)
+        yield from islice((problem for problem in samples_of(op) if problem.is_small()), per_op)
 
 
-def _samples(op: OpDef) -> Iterator[Problem]:
+def samples_of(op: OpDef) -> Iterator[Problem]:
+    """Yield samples of an op: every other one contracted to a number."""
     for number, sample in enumerate(samples(op)):
         if not sample.wrt:
             continue

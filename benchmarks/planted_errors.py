@@ -10,11 +10,12 @@ if a share is below its target.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing import get_context
@@ -24,12 +25,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.corpus import PER_OP, Problem, formulas, registry
+from benchmarks.corpus import PER_OP, Problem, formulas, limited, registry
 from benchmarks.rules import RULES, Accept
 from symgrad.verification.checks import Examination, Subject
 from symgrad.verification.model import Point, Route, Verdict
 from symgrad.verification.planted import Level, Version, plant, versions_of
 
+MOST_SECONDS = 12.0  # of a formula
 SCALES = (1e-6, 1.0, 1e6)
 RIGHT = "(right gradient)"
 FORMULA = "formula and kernel"
@@ -46,6 +48,8 @@ class Tally:
     tried: Counter[tuple[float, str, str]] = field(default_factory=Counter)
     rejected: Counter[tuple[float, str, str]] = field(default_factory=Counter)
     survivors: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    formulas: int = 0
     gradients: int = 0
 
     def count(self, scale: float, kind: str, judge: str, rejected: bool) -> None:
@@ -58,6 +62,8 @@ class Tally:
         self.tried += other.tried
         self.rejected.update(other.rejected)
         self.survivors += other.survivors
+        self.unfinished += other.unfinished
+        self.formulas += other.formulas
         self.gradients += other.gradients
 
     def share(self, kind: str, judge: str, scales: Iterable[float] = SCALES) -> float:
@@ -133,25 +139,32 @@ def _moved(subject: Subject, point: Point, name: str, flat: np.ndarray) -> np.nd
 
 @cache
 def problems(count: int, per_op: int, seed: int) -> tuple[Problem, ...]:
-    """Return what is tried. Processes share it: expressions do not travel."""
-    return (*registry(per_op), *formulas(count, seed))
+    """Return what is tried, in random order. Processes share it: expressions do not travel."""
+    found = [*registry(per_op), *formulas(count, seed)]
+    return tuple(found[k] for k in np.random.default_rng(seed).permutation(len(found)))
 
 
 def judge_all(chosen: tuple[int, int, int], position: int) -> Tally:
     """Try one problem at every scale."""
-    tally, seed, problem = Tally(), chosen[2], problems(*chosen)[position]
-    for scale in SCALES:
-        tally.add(judge(problem, scale, seed))
+    tally, seed, problem = Tally(formulas=1), chosen[2], problems(*chosen)[position]
+    try:
+        with limited(MOST_SECONDS):
+            for scale in SCALES:
+                tally.add(judge(problem, scale, seed))
+    except TimeoutError:
+        tally.unfinished.append(problem.name)
     return tally
 
 
 def show(tally: Tally, seconds: float) -> None:
     """Print the tables: all scales together, then each for the factors; in Markdown."""
-    print(f"\n{tally.gradients} gradients, {sum(tally.tried.values())} verdicts, {seconds:.0f} s\n")
+    print(f"\n{tally.formulas} formulas, {tally.gradients} gradients, {sum(tally.tried.values())} verdicts, {seconds:.0f} s\n")
     _table(tally, tally.kinds(), SCALES)
     for scale in SCALES:
         print(f"\nobjective times {scale:g}:\n")
         _table(tally, [kind for kind in tally.kinds() if "factor" in kind or kind in (RIGHT, "sign")], [scale])
+    for name in tally.unfinished:
+        print(f"not finished in {MOST_SECONDS:g} s: {name}")
     print(f"\n{len(tally.survivors)} survivors")
     for line in tally.survivors:
         print(f"  {line}")
@@ -183,15 +196,20 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=300, help="formulas, beside the samples of ops")
     parser.add_argument("--per-op", type=int, default=PER_OP)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, and print what was found")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     start, tally = time.perf_counter(), Tally()
     chosen = (options.count, options.per_op, options.seed)
     total = len(problems(*chosen))
     with ProcessPoolExecutor(options.processes, get_context("fork")) as pool:
-        for done, found in enumerate(pool.map(partial(judge_all, chosen), range(total), chunksize=4), 1):
-            tally.add(found)
+        waiting = [pool.submit(judge_all, chosen, position) for position in range(total)]
+        for done, future in enumerate(as_completed(waiting), 1):
+            tally.add(future.result())
             print(f"\r{done} of {total}", end="", file=sys.stderr, flush=True)
+            if time.perf_counter() - start > 60 * options.minutes:
+                pool.shutdown(cancel_futures=True)
+                break
     show(tally, time.perf_counter() - start)
     missed = misses(tally)
     print("\n".join(["", *(f"below target: {line}" for line in missed)]))
