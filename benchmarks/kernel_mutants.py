@@ -26,11 +26,11 @@ from symgrad.lowering import lower
 from symgrad.lowering.kernel_ir import Access, Accumulate, Compute, Fill, Load, Loop, Matmul, Program, Statement, Store
 from symgrad.simplify import simplify
 from symgrad.syntax.python_source import Scope
-from symgrad.verification.checks import Subject, examine
-from symgrad.verification.model import Point, Verdict
+from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
+from symgrad.verification.model import Point, Route, Verdict
 
 POINTS = 2
-STRESS = 1000.0  # times a point; exp and the like overflow there unless the program takes care
+FAR = 1000.0  # added to the inputs; exp and the like overflow there unless the program takes care
 _ORDERED = (Instruction.SUB, Instruction.DIV)
 
 FORMULAS = (
@@ -119,55 +119,95 @@ def _of_garbage(shape: Any) -> np.ndarray:
     return np.full(shape, 1234.5)
 
 
+@dataclass(frozen=True, eq=False)
+class Right:
+    """The right program of a formula, and what is computed by it."""
+
+    problem: Problem
+    outputs: list[Expr]
+    program: Program
+    subject: Subject
+
+    @classmethod
+    def of(cls, problem: Problem) -> Right:
+        """Lower the formula with its derivatives."""
+        gradients = dict(zip((x.name for x in problem.wrt), jacobian(problem.output, problem.wrt), strict=True))
+        (stable,) = simplify([problem.output])
+        outputs = list(simplify([stable, *jacobian(stable, problem.wrt)]))
+        program = lower(outputs, list(problem.output.inputs.values()), tuned=False, factored=False)
+        kernel = ProgramKernel(problem, gradients, outputs, program)
+        return cls(problem, outputs, program, Subject.of(problem.output, problem.wrt, gradients, kernel))
+
+    def spoiled(self, program: Program) -> Subject:
+        """Return the subject with a kernel of another program."""
+        kernel = ProgramKernel(self.problem, self.subject.gradients, self.outputs, program)
+        return replace(self.subject, kernel=kernel)
+
+
+def passed_at(problem: Problem, seed: int = 0) -> int:
+    """Return the number of points where the right program passes."""
+    return len(list(_places(problem, Right.of(problem).subject, seed)))
+
+
 def outcomes(text: str, problem: Problem, seed: int = 0) -> Iterator[Outcome]:
     """Yield what becomes of each mutant of a formula's program."""
-    gradients = dict(zip((x.name for x in problem.wrt), jacobian(problem.output, problem.wrt), strict=True))
-    (stable,) = simplify([problem.output])
-    outputs = list(simplify([stable, *jacobian(stable, problem.wrt)]))
-    program = lower(outputs, list(problem.output.inputs.values()), tuned=False, factored=False)
-    right = ProgramKernel(problem, gradients, outputs, program)
-    subject = Subject.of(problem.output, problem.wrt, gradients, right)
-    chosen = list(_points(problem, subject, seed))
-    for mutant in mutants(program):
+    right = Right.of(problem)
+    places = list(_places(problem, right.subject, seed))
+    for mutant in mutants(right.program):
+        difference = _difference(right.program, mutant)
         try:
-            kernel = ProgramKernel(problem, gradients, outputs, mutant.program)
-        except (OperandError, SyntaxError, KeyError, IndexError, ValueError):
-            yield Outcome(text, mutant.kind, "killed")
-            continue
-        yield Outcome(text, mutant.kind, _fate(replace(subject, kernel=kernel), right, chosen), _difference(program, mutant))
+            fate = _fate(right.spoiled(mutant.program), right.subject.kernel, places)
+        except (OperandError, SyntaxError, KeyError, IndexError, ValueError):  # it cannot even be written
+            fate = "killed"
+        yield Outcome(text, mutant.kind, fate, difference)
 
 
-def _points(problem: Problem, subject: Subject, seed: int) -> Iterator[Point]:
-    """Yield points, and one far out where the right program passes."""
-    for number in range(POINTS):
-        point = problem.point(number, np.random.default_rng([seed, number]))
-        if point is not None:
-            yield point
-    if point is not None:
-        far = replace(point, values={name: STRESS * x for name, x in point.values.items()})
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A point, and what the routes say there of the right program."""
+
+    point: Point
+    examination: Examination
+
+
+def _places(problem: Problem, subject: Subject, seed: int) -> Iterator[Place]:
+    """Yield points where the right program passes, one of them far out."""
+    found = [problem.point(number, np.random.default_rng([seed, number])) for number in range(POINTS)]
+    near = [point for point in found if point is not None]
+    far = [replace(point, values={name: x + FAR for name, x in point.values.items()}) for point in near[:1]]
+    for point in near + far:
         with np.errstate(all="ignore"):
-            checks = examine(subject, far, 0, np.random.default_rng(0)).checks
-        if all(check.verdict is Verdict.PASS or not check.decisive for check in checks):
-            yield far
+            examination = examine(subject, point, 0, np.random.default_rng(0))
+        if all(check.verdict is Verdict.PASS or not check.decisive for check in examination.checks):
+            yield Place(point, examination)
 
 
-def _fate(subject: Subject, right: ProgramKernel, points: list[Any]) -> str:
-    fates = [_fate_at(subject, right, point) for point in points]
-    return "killed" if "killed" in fates else "survived" if "survived" in fates else "equivalent"
+def _fate(subject: Subject, right: GradientKernel, places: list[Place]) -> str:
+    fates = set()
+    for place in places:
+        fates.add(_fate_at(subject, right, place))
+        if "killed" in fates:
+            return "killed"
+    return "survived" if "survived" in fates else "equivalent"
 
 
-def _fate_at(subject: Subject, right: ProgramKernel, point: Any) -> str:
-    """Judge a wrong program at a point; the same numbers need no judge."""
+def _fate_at(subject: Subject, right: GradientKernel, place: Place) -> str:
+    """Judge a wrong program at a point; the same numbers need no judge, and a value alone needs all routes."""
+    values = place.point.values
     try:
         with np.errstate(all="ignore"):
-            found, wanted = subject.kernel.value_and_grad(point.values), right.value_and_grad(point.values)
+            found, wanted = subject.kernel.value_and_grad(values), right.value_and_grad(values)
     except (ArithmeticError, IndexError, NameError, ValueError, TypeError):
         return "killed"
     pairs = [(found[0], wanted[0]), *((found[1][name], wanted[1][name]) for name in wanted[1])]
     if all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
         return "equivalent"
     with np.errstate(all="ignore"):
-        checks = examine(subject, point, 0, np.random.default_rng(0)).checks
+        for name, findings in place.examination.findings.items():
+            evidence = next(finding.evidence for finding in findings if finding.evidence.route is Route.GRADIENT)
+            if evidence.judge(np.asarray(found[1][name], float)).verdict is Verdict.FAIL:
+                return "killed"
+        checks = examine(subject, place.point, 0, np.random.default_rng(0)).checks
     return "killed" if any(check.verdict is Verdict.FAIL for check in checks) else "survived"
 
 
