@@ -1,4 +1,4 @@
-"""Right gradients to try checks on: samples of every op, the lists of the tests, identities of books, random formulas."""
+"""Right gradients to try checks on: samples of every op, lists of the tests, identities of books, random formulas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from symgrad.errors import InvalidValueError, ShapeError  # noqa: E402
 from symgrad.syntax import parse  # noqa: E402
 from symgrad.verification.checks import Examination, Subject, examine, operation_count  # noqa: E402
 from symgrad.verification.model import Point  # noqa: E402
-from symgrad.verification.sampling import Sampler  # noqa: E402
+from symgrad.verification.sampling import Sampler, size_names  # noqa: E402
 
 PER_OP = 3
 LARGEST_JACOBIAN = 150  # elements; of larger ones the 50-digit evaluation takes seconds
@@ -59,8 +59,7 @@ class Problem:
 
     def is_small(self, operations: int = MOST_OPERATIONS) -> bool:
         """Whether an evaluation of formula and derivatives takes no more operations."""
-        names = (name for node in postorder(self.output) for size in node.shape if isinstance(size, Dim) for name in size.names())
-        sizes = {name: SIZE for name in names} if self.sizes is None else self.sizes
+        sizes = dict.fromkeys(_dim_names(self.output), SIZE) if self.sizes is None else self.sizes
         return operation_count([self.output, *jacobian(self.output, self.wrt)], Point(sizes, {})) <= operations
 
     def subject(self) -> Subject:
@@ -83,6 +82,11 @@ class Problem:
         rng = np.random.default_rng([seed, number])
         point = self.point(number, rng)
         return None if point is None else (point, examine(self.subject(), point, 0, rng))
+
+
+def is_defined(examination: Examination, name: str) -> bool:
+    """Whether there is a derivative by an input: that of the singular vectors is NaN where singular values are equal."""
+    return all(np.isfinite(finding.evidence.bound.astype(float)).all() for finding in examination.findings[name])
 
 
 @contextmanager
@@ -111,11 +115,16 @@ def registry(per_op: int = PER_OP) -> Iterator[Problem]:
 def samples_of(op: OpDef) -> Iterator[Problem]:
     """Yield samples of an op: every other one contracted to a number."""
     for number, sample in enumerate(samples(op)):
-        if not sample.wrt:
+        if not sample.wrt or not _dim_names(sample.node) <= set(size_names(sample.node.inputs.values())):
             continue
         whole, values = (sample.node, dict(sample.values)) if number % 2 else scalarised(sample)
         if evaluate(element_count(whole.shape), SIZES) * max(np.size(x) for x in values.values()) <= LARGEST_JACOBIAN:
             yield Problem(f"{op.name}: {sample}", whole, sample.wrt, values, SIZES)
+
+
+def _dim_names(output: Expr) -> set[str]:
+    sizes = (size for node in postorder(output) for size in node.shape if isinstance(size, Dim))
+    return {name for size in sizes for name in size.names()}
 
 
 def lists() -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """Mutants of the code generator: one statement of a kernel's program spoiled, and the program run as Python source.
 
-The source is that of an exported module, with the loops as they are and Numba left out, so that an index out of bounds is
-an error rather than a crash. A mutant is killed by an error, or if the evidence for value and gradient refuses what it
+The source is that of an exported module, with the loops as they are and Numba left out, so that an index out of bounds
+is an error rather than a crash. A mutant is killed by an error, or if the evidence for value and gradient refuses what it
 computes. One that computes the same numbers as the right program at every point is called equivalent.
 """
 
@@ -106,7 +106,7 @@ def _function(problem: Problem, outputs: list[Expr], program: Program) -> Any:
     text = "\n".join([*definitions, f"def run({', '.join(scope.variables.values())}):\n{source}"])
     text = text.replace("np.empty(", "of_garbage(")  # else memory may still hold what the right program left there
     scope_of_names: dict[str, Any] = {"np": np, "math": math, "njit": _as_it_is, "of_garbage": _of_garbage}
-    exec(compile(text, "<kernel>", "exec"), scope_of_names)  # noqa: S102  # our own source, of a formula above
+    exec(compile(text, "<kernel>", "exec"), scope_of_names)  # our own source, of a formula above
     return scope_of_names["run"]
 
 
@@ -254,14 +254,14 @@ def _of_loop(loop: Loop) -> Iterator[tuple[str, Loop]]:
         if isinstance(extent, Dim):
             yield "wrong loop bound", replace(loop, extents=_replaced(loop.extents, axis, extent - 1))
     for place, item in enumerate(loop.body):
-        for kind, changed in _of_item(item, place):
+        for kind, changed in _of_item(item):
             yield kind, replace(loop, body=_replaced(loop.body, place, changed))
     for place, effect in enumerate(loop.effects):
         for kind, changed_effect in _of_effect(effect):
             yield kind, replace(loop, effects=_replaced(loop.effects, place, changed_effect))
 
 
-def _of_item(item: Any, place: int) -> Iterator[tuple[str, Any]]:
+def _of_item(item: Any) -> Iterator[tuple[str, Any]]:
     match item:
         case Load(source):
             yield "swapped index", Load(_swapped(source))

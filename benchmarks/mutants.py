@@ -2,9 +2,9 @@
 
 Run: python benchmarks/mutants.py [--rules] [--programs] [--only NAME] [--processes 2]
 
-Each op's derivative is spoiled in every way of benchmarks/rule_mutants.py, and has to be caught on two different formulas;
-each statement of the programs of twenty formulas in every way of benchmarks/kernel_mutants.py. The score is the part that
-was killed of those that are not equivalent to the right one. Exit status 1 if any survives.
+Each op's derivative is spoiled in every way of benchmarks/rule_mutants.py, and has to be caught on two different
+formulas; each statement of the programs of twenty formulas in every way of benchmarks/kernel_mutants.py. The score is
+the part that was killed of those that are not equivalent to the right one. Exit status 1 if any survives.
 """
 
 from __future__ import annotations
@@ -56,11 +56,17 @@ def show_rules(names: list[str], processes: int) -> int:
         different = [outcome for outcome in found if outcome.different]
         killed = [outcome for outcome in different if not outcome.survived]
         twice = sum(outcome.kills >= rule_mutants.KILLS for outcome in different)
-        tried, equivalent, once = tried + len(found), equivalent + len(found) - len(different), once + len(killed) - twice
+        tried, equivalent, once = (
+            tried + len(found),
+            equivalent + len(found) - len(different),
+            once + len(killed) - twice,
+        )
         survivors += [outcome for outcome in different if outcome.survived]
         print(f"{name:24s} {len(killed):3d} of {len(different):3d} killed, {twice:3d} by two formulas", flush=True)
-        if not different:
-            print(f"  no mutant of {name} could be told from its rule")
+        for outcome in different:
+            if outcome.kills < rule_mutants.KILLS:
+                how = "survives, refused" if outcome.survived else "refused"
+                print(f"  {outcome.kind}: {how} by {outcome.kills} of {outcome.different} formulas", flush=True)
     killed_count = tried - equivalent - len(survivors)
     print(f"\nrules: {tried} mutants of {len(names)} ops, {equivalent} equivalent, {killed_count} killed", end=", ")
     print(f"{once} of them by one formula only, {len(survivors)} survived")
@@ -78,7 +84,9 @@ def show_programs(names: list[str], processes: int) -> int:
         survivors += [outcome for outcome in found if outcome.fate == "survived"]
     print("\n| mutant of a program | killed | survived | equivalent |\n| --- | ---: | ---: | ---: |")
     for kind in sorted({kind for kind, _ in counts}):
-        print(f"| {kind} | " + " | ".join(str(counts[kind, fate]) for fate in ("killed", "survived", "equivalent")) + " |")
+        print(
+            f"| {kind} | " + " | ".join(str(counts[kind, fate]) for fate in ("killed", "survived", "equivalent")) + " |"
+        )
     for outcome in survivors:
         print(f"  {outcome.formula}: {outcome.kind}: {outcome.statement}")
     return len(survivors)

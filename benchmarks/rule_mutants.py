@@ -1,8 +1,9 @@
 """Mutants of the rule table: the derivative of one op spoiled, in this process, while a few formulas are checked.
 
 A case is a sample of the op; it kills a mutant if the evidence that was gathered with the right rule refuses the
-derivative that the wrong rule gives, or if that derivative cannot be built or evaluated at all. Where the two derivatives
-agree to 40 digits the case says nothing; a mutant that no case can tell from the right rule is called equivalent.
+derivative that the wrong rule gives, or if that derivative cannot be built or evaluated at all. Where the two
+derivatives agree to 40 digits the case says nothing; a mutant that no case can tell from the right rule is called
+equivalent.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Outcome:
     @property
     def survived(self) -> bool:
         """Whether fewer cases killed it than have to, though there were some that could."""
-        return self.kills < min(KILLS, self.different) or (0 < self.different and not self.kills)
+        return self.kills < min(KILLS, self.different) or (self.different > 0 and not self.kills)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +203,11 @@ def _after(change, function, *arguments):
 
 def _of_partials(functions, position):
     """Yield the ways to get the partial derivative by one operand wrong; transposing is the engine's, not theirs."""
-    changed = {f"{kind} in operand {position}": partial(_after, change, functions[position])
-               for kind, change in CHANGES.items() if kind != "transposed"}
+    changed = {
+        f"{kind} in operand {position}": partial(_after, change, functions[position])
+        for kind, change in CHANGES.items()
+        if kind != "transposed"
+    }
     changed[f"forgotten in operand {position}"] = _forgotten
     if len(functions) == 2:
         changed[f"operands swapped in operand {position}"] = partial(_with_operands_swapped, functions[position])
@@ -212,7 +216,7 @@ def _of_partials(functions, position):
         yield kind, Partials((*functions[:position], function, *functions[position + 1 :]))
 
 
-def _forgotten(result: Expr, *operands: Expr) -> Expr:
+def _forgotten(_result: Expr, *_operands: Expr) -> Expr:
     return ONE
 
 
@@ -223,7 +227,10 @@ def _with_operands_swapped(function, result: Expr, first: Expr, second: Expr) ->
 def _of_structured(rule, pullback, count, variadic):
     for position in range(1 if variadic else count):
         for kind, change in CHANGES.items():
-            yield f"{kind} in operand {position}", Structured(rule.pushforward, partial(_one_share, pullback, position, change))
+            yield (
+                f"{kind} in operand {position}",
+                Structured(rule.pushforward, partial(_one_share, pullback, position, change)),
+            )
     if count > 1 or variadic:
         yield "shares swapped", Structured(rule.pushforward, partial(_swapped_shares, pullback))
 

@@ -19,7 +19,7 @@ Rule = Callable[[Function, np.ndarray, np.random.Generator], Accept]
 _EPS = float(np.finfo(float).eps)
 
 
-def torch_gradcheck(function: Function, x: np.ndarray, rng: np.random.Generator) -> Accept:
+def torch_gradcheck(function: Function, x: np.ndarray, _rng: np.random.Generator) -> Accept:
     """torch.autograd.gradcheck: central differences, step 1e-6, allclose with atol 1e-5 and rtol 1e-3."""
     numerical = _central(function, x, np.full(x.size, 1e-6))
     return partial(_all_close, numerical, atol=1e-5, rtol=1e-3)
@@ -37,7 +37,7 @@ def _jax_accepts(numerical: np.ndarray, direction: np.ndarray, tolerance: float,
     return _all_close(numerical, jacobian @ direction, atol=tolerance, rtol=tolerance)
 
 
-def stan_expect_ad(function: Function, x: np.ndarray, rng: np.random.Generator) -> Accept:
+def stan_expect_ad(function: Function, x: np.ndarray, _rng: np.random.Generator) -> Accept:
     """Stan's expect_ad: sixth order, step eps**(1/7)*max(1, |x|), 1e-4 of the mean size, at least 1e-8."""
     steps = _EPS ** (1 / 7) * np.maximum(1.0, np.abs(x))
     numerical = _stencil(function, x, steps, ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60)))
@@ -49,7 +49,7 @@ def _stan_accepts(numerical: np.ndarray, jacobian: np.ndarray) -> bool:
     return bool((np.abs(numerical - jacobian) <= allowed).all())
 
 
-def chain_rules(function: Function, x: np.ndarray, rng: np.random.Generator) -> Accept:
+def chain_rules(function: Function, x: np.ndarray, _rng: np.random.Generator) -> Accept:
     """ChainRulesTestUtils: central_fdm(5, 1) of FiniteDifferences.jl, whose step minimises an estimated error; 1e-9."""
     magnitude = float(np.max(np.abs(function(x)), initial=0.0))
     fifth = np.array([np.max(np.abs(_fifth(function, x, k)), initial=0.0) for k in range(x.size)])
