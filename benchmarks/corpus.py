@@ -85,7 +85,7 @@ class Problem:
 
 
 def is_defined(examination: Examination, name: str) -> bool:
-    """Whether there is a derivative by an input: that of the singular vectors is NaN where singular values are equal."""
+    """Whether there is a derivative by an input: singular vectors have none where values are equal."""
     return all(np.isfinite(finding.evidence.bound.astype(float)).all() for finding in examination.findings[name])
 
 

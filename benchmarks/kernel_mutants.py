@@ -1,8 +1,8 @@
 """Mutants of the code generator: one statement of a kernel's program spoiled, and the program run as Python source.
 
 The source is that of an exported module, with the loops as they are and Numba left out, so that an index out of bounds
-is an error rather than a crash. A mutant is killed by an error, or if the evidence for value and gradient refuses what it
-computes. One that computes the same numbers as the right program at every point is called equivalent.
+is an error rather than a crash. A mutant is killed by an error, or if the evidence for value and gradient refuses what
+it computes. One that computes the same numbers as the right program at every point is called equivalent.
 """
 
 from __future__ import annotations

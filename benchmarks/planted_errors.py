@@ -164,9 +164,7 @@ def judge_all(chosen: tuple[int, int, int], position: int) -> Tally:
 
 def show(tally: Tally, seconds: float) -> None:
     """Print the tables: all scales together, then each for the factors; in Markdown."""
-    print(
-        f"\n{tally.formulas} formulas, {tally.gradients} gradients, {sum(tally.tried.values())} verdicts, {seconds:.0f} s\n"
-    )
+    print(f"\n{tally.formulas} formulas, {tally.gradients} gradients, {seconds:.0f} s\n")
     _table(tally, tally.kinds(), SCALES)
     for scale in SCALES:
         print(f"\nobjective times {scale:g}:\n")

@@ -86,7 +86,7 @@ def test_the_same_seed_tries_the_same_versions():
 
 
 def test_a_derivative_that_is_zero_to_50_digits_is_checked_and_has_no_slight_versions():
-    """The norm of unit vectors is constant; its derivative at 50 digits is 1e-69, and the scale is that of the value."""
+    """The norm of unit vectors is constant; at 50 digits its derivative is 1e-69, of which no digit is right."""
     report = check("f(S[3,3]: symmetric) = norm(eigenvectors(S))", points=1)
     assert report.passed, str(report)
     assert "factor 1 + 1e-04" not in {planted.kind for planted in report.planted}
