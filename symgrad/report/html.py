@@ -67,7 +67,7 @@ def _section(name: str, report: Report) -> dict[str, Any]:
         "checks": [_entry(check) for check in report.checks[:_ALL_CHECKS_UP_TO]],
         "curves": [(curve, drawing) for curve in report.curves[:_MOST_CURVES] if (drawing := _drawing(svg(curve)))],
         "points": [_place(point) for point in report.points],
-        "planted": outline.planted_line(report),
+        "planted": report.worth(),
         "command": outline.command(report),
     }
 

@@ -137,16 +137,6 @@ def place_of(check: Check) -> str:
     return f"point {check.point}{label}"
 
 
-def planted_line(report: Report) -> str:
-    """Return how many wrong versions the same check rejects; empty when none were tried."""
-    tried = sum(each.tried for each in report.planted)
-    if not tried:
-        return ""
-    rejected = sum(each.rejected for each in report.planted)
-    kinds = ", ".join(each.kind for each in report.planted)
-    return f"the same check rejected {rejected} of {tried} wrong versions of this derivative ({kinds})"
-
-
 def command(report: Report) -> str:
     """Return the command that gives this report again; empty for functions that have no formula.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from symgrad.report.outline import GROUPS, Row, count, grouped, headline, place_of, planted_line, rows, ulps_text
+from symgrad.report.outline import GROUPS, Row, count, grouped, headline, place_of, rows, ulps_text
 from symgrad.verification import Report, Verdict
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def statement_lines(report: Report) -> list[str]:
 
 def notes(report: Report) -> list[str]:
     """Return the sentences under the tables."""
-    planted = planted_line(report)
+    planted = report.worth()
     return [
         *(f"why: {reason}" for reason in report.reasons),
         *(f"not checked: {what}" for what in report.not_checked),

@@ -11,8 +11,9 @@ import numpy as np
 
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
-from symgrad.verification.checks import Examination, Finding, GradientKernel, MoreRoutes, Subject, examine
-from symgrad.verification.model import Check, Curve, Point, Report, Request, Route, Verdict
+from symgrad.verification.checks import Examination, GradientKernel, MoreRoutes, Subject, examine
+from symgrad.verification.model import Check, Point, Report, Request, Route, Verdict
+from symgrad.verification.planted import plant, tally
 from symgrad.verification.pooling import pool
 from symgrad.verification.precise import as_float
 from symgrad.verification.sampling import Sampler
@@ -54,12 +55,9 @@ def verify(
     given = [] if at is None else [at] if isinstance(at, Mapping) else list(at)
     total = points + len(given)
     chosen: list[Point] = []
-    checks: list[Check] = []
+    examinations: list[Examination] = []
     reasons: list[str] = []
     notes: dict[str, None] = {}
-    curves: list[Curve] = []
-    findings: list[Finding] = []
-    evaluations = 0
     for number in range(total):
         asked = given[number - points] if number >= points else None
         try:
@@ -68,13 +66,12 @@ def verify(
             reasons.append(error.message)
         else:
             chosen.append(point)
-            checks += examination.checks
-            curves += examination.curves if len(chosen) == 1 else ()
-            evaluations += examination.evaluations
-            findings += [finding for group in examination.findings.values() for finding in group]
+            examinations.append(examination)
             notes.update({examination.note: None} if examination.note else {})
         if progress is not None:
             progress(number + 1, total)
+    checks = [check for examination in examinations for check in examination.checks]
+    findings = [finding for each in examinations for group in each.findings.values() for finding in group]
     verdict, why = _conclude(checks, tuple(x.name for x in wrt), chosen, reasons)
     return Report(
         verdict=verdict,
@@ -86,9 +83,10 @@ def verify(
         reasons=tuple(why),
         not_checked=tuple(notes),
         versions=_versions(),
-        curves=tuple(curves),
-        evaluations=evaluations,
+        curves=examinations[0].curves if examinations else (),
+        evaluations=sum(examination.evaluations for examination in examinations),
         pooled=pool(findings) if findings else None,
+        planted=tally(plant(examinations, seed)) if verdict is not Verdict.FAIL else (),
         seconds=time.perf_counter() - started,
     )
 

@@ -252,6 +252,9 @@ def _weigh_one(check: Check, closed: bool, seen: bool) -> Check:
         return replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail)
     if check.verdict is Verdict.INCONCLUSIVE and check.route is Route.COMPLEX:
         return replace(check, decisive=False)
+    if check.route is Route.DIFFERENCES and check.verdict is Verdict.FAIL and 1 < check.bound < check.error:
+        # The table of differences did not converge to anything: its estimate of its own error means nothing.
+        return replace(check, verdict=Verdict.INCONCLUSIVE, detail="the differences do not converge")
     if check.verdict is Verdict.INCONCLUSIVE and seen and check.route in (Route.DIFFERENCES, Route.ADJOINT):
         return replace(check, decisive=False)
     return check

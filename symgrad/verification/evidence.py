@@ -17,6 +17,7 @@ from symgrad.verification.model import Check, Route, Verdict
 
 COARSEST = 1e-6  # a check that would not see a relative error of this size says nothing
 TINY = 1e-300
+_ZERO = 1e-40  # of the natural size of a derivative: 50 digits do not tell it from zero
 _HIDDEN = "rounding hides the derivative"
 
 
@@ -62,7 +63,8 @@ class Evidence:
         if not np.isfinite(size).all():
             detail = self.detail or "the derivative is not finite at this point"
             return self._check(Verdict.INCONCLUSIVE, bound=np.inf, detail=detail)
-        scale = max(float(np.max(size)), self.terms) or self.natural or 1.0
+        largest = max(float(np.max(size)), self.terms)
+        scale = largest if largest > _ZERO * self.natural else self.natural or 1.0
         error, bound = self.distance(found), precise.as_float(self.bound)
         ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, TINY))
         worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), error.shape))

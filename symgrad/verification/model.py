@@ -271,6 +271,12 @@ class Report:
         """The relative bound that the worst error was judged by."""
         return self.worst.bound if self.worst else math.nan
 
+    def worth(self) -> str:
+        """Return how many wrong versions of the derivatives the same checks reject; empty where none were tried."""
+        tried, rejected = sum(p.tried for p in self.planted), sum(p.rejected for p in self.planted)
+        what = "this derivative" if len(self.wrt) == 1 else "these derivatives"
+        return f"the same check rejects {rejected} of {_count(tried, 'wrong version')} of {what}" if tried else ""
+
     def summary(self) -> str:
         """Return the report in one line."""
         text = f"verified: {self.verdict.value} at {_count(len(self.points), 'point')}"
@@ -290,6 +296,7 @@ class Report:
             )
         lines.extend(f"  reason: {reason}" for reason in self.reasons)
         lines.extend(f"  not checked: {what}" for what in self.not_checked)
+        lines.extend(f"  {line}" for line in [self.worth()] if line)
         lines.append(f"  seed {self.seed}")
         return "\n".join(lines)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import StringIO
 from itertools import chain
 
@@ -68,8 +69,8 @@ def test_what_went_wrong_is_written_under_the_tables():
 
 
 def test_planted_errors_are_counted():
-    assert "planted errors: the same check rejected 23 of 24 wrong versions" in plain(planted())
-    assert "planted" not in plain(ridge())
+    assert "planted errors: the same check rejects 23 of 24 wrong versions" in plain(planted())
+    assert "planted" not in plain(replace(ridge(), planted=()))
 
 
 @pytest.mark.parametrize("make", [ridge, failed, unknown])

@@ -4,8 +4,8 @@ from interpreted import InterpretedKernel, check, derivatives
 
 from symgrad.syntax import parse
 from symgrad.verification import Route, Verdict, verify
-from symgrad.verification.checks import Subject, operation_count
-from symgrad.verification.model import Point
+from symgrad.verification.checks import Subject, operation_count, weigh
+from symgrad.verification.model import Check, Point
 
 
 def test_operations_are_counted_by_entries():
@@ -94,3 +94,12 @@ def test_resolving_power_is_that_of_the_sharper_way(text):
     report = check(text)
     differences = max(c.resolution for c in report.checks if c.route is Route.DIFFERENCES)
     assert report.resolving_power < differences
+
+
+@pytest.mark.parametrize(("error", "bound", "verdict"), [(1e6, 2.05, "INCONCLUSIVE"), (1e6, 0.5, "FAIL")])
+def test_differences_that_do_not_converge_are_no_evidence(error, bound, verdict):
+    """As those of the sine of a number of 80 digits, which a false alarm came from."""
+    check = Check(Route.DIFFERENCES, 0, "x", Verdict.FAIL, error, bound, bound, 1.0, 1)
+    assert weigh([check], exact=True)[0].verdict.value == verdict
+    unfit = Check(Route.DIFFERENCES, 0, "x", Verdict.FAIL, np.nan, np.nan, np.nan, 1.0, 1)
+    assert weigh([unfit], exact=False)[0].verdict is Verdict.FAIL
