@@ -32,6 +32,7 @@ from symgrad.core.numeric import (
     Take,
 )
 from symgrad.core.traversal import expand
+from symgrad.errors import OperandError
 
 STEP = 1e-30
 DRAWS = 3
@@ -63,7 +64,12 @@ def analytic_form(output: Expr) -> Expr | None:
 
 
 def _expansion(node: Apply) -> Expr | None:
-    return None if is_analytic(node) or node.op.expand is None else node.op.expand(node)
+    if is_analytic(node) or node.op.expand is None:
+        return None
+    try:
+        return node.op.expand(node)
+    except OperandError:  # such as a zeta function without numbers
+        return None
 
 
 def is_analytic(node: Apply) -> bool:

@@ -48,3 +48,7 @@ def test_it_sees_an_error_of_1e_11_without_differences_or_the_formula():
 def test_another_branch_is_no_evidence():
     report = check("(x**3)**(1/3)", at={"x": -1.5}, points=0)
     assert all(c.route is not Route.COMPLEX or c.verdict is not Verdict.FAIL for c in report.checks)
+
+
+def test_an_op_that_cannot_be_expanded_is_no_evidence():
+    assert analytic_form(parse("hurwitz(s, x)")) is None

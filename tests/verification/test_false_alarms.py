@@ -50,6 +50,6 @@ def test_no_compiled_gradient_is_rejected(text):
 def test_a_wrong_gradient_is_an_alarm(monkeypatch):
     problem = next(problem for problem in problems(0) if problem.output.shape == () and problem.wrt[0].shape)
     subject = problem.subject()
-    monkeypatch.setattr(subject.kernel, "change", lambda found: {name: 2 * g for name, g in found.items()})
+    monkeypatch.setattr(subject.kernel, "change", lambda found: {name: 2 * g + 1 for name, g in found.items()})
     monkeypatch.setattr(Problem, "subject", lambda self: subject)
     assert judge(problem, 0, 0).alarms
