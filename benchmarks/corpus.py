@@ -21,6 +21,7 @@ from identities import determinants, elementwise, inverses, learning, norms, qua
 from interpreted import FORMULAS, InterpretedKernel  # noqa: E402
 from strategies import SIZES, samples, scalarised  # noqa: E402
 
+import symgrad as sg  # noqa: E402
 from symgrad.core.dims import Dim, element_count, evaluate  # noqa: E402
 from symgrad.core.expr import Expr, Flat, Input, NotDifferentiable, OpDef, all_ops, postorder  # noqa: E402
 from symgrad.diff.jacobian import jacobian  # noqa: E402
@@ -52,6 +53,10 @@ class Problem:
         if factor == 1:
             return self
         return Problem(f"{factor:g} * {self.name}", self.output * factor, self.wrt, self.values, self.sizes)
+
+    def squared(self) -> Problem:
+        """Return the problem of the sum of squares."""
+        return replace(self, name=f"the square of {self.name}", output=sg.sum(self.output * self.output))
 
     def moved(self, number: int) -> Problem:
         """Return the problem at another point: the first has the given values, others are drawn."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 import mpmath
 import numpy as np
@@ -80,8 +80,11 @@ class Case:
 
 
 def cases(op: OpDef, seed: int = 0) -> Iterator[Case]:
-    """Yield samples of an op with their evidence; those whose right derivative does not pass are left out."""
-    for problem in samples_of(op):
+    """Yield samples of an op with their evidence; those whose right derivative does not pass are left out.
+
+    The squares of the first ones are formulas in which the op's derivative meets another cotangent.
+    """
+    for problem in chain(samples_of(op), map(Problem.squared, islice(samples_of(op), KILLS))):
         examined = problem.examine(0, seed) if problem.is_small() else None
         if examined is None or not examined[1].findings:
             continue

@@ -95,7 +95,7 @@ def examine(subject: Subject, point: Point, number: int, rng: np.random.Generato
     """Run every route at a point."""
     if not all(np.size(point.values[x.name]) for x in subject.wrt):
         return Examination((_nothing(number),), {})
-    outside = blame(subject.output, point.values)
+    outside = blame(subject.output, point.values, point.sizes)
     if outside:
         return Examination((_open(number, f"the formula is not defined at this point (out of domain): {outside}"),), {})
     try:

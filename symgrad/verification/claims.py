@@ -169,7 +169,7 @@ class _Seen:
 
 
 def _look(case: _Case, claim: Claim, point: Point, number: int) -> _Seen:
-    if violations(case.output, point.values) or not np.size(point.values[claim.node.name]):
+    if violations(case.output, point.values, sizes=point.sizes) or not np.size(point.values[claim.node.name]):
         why = "the formula is not defined at this point, or has no entries there"
         return _Seen(claim, point, (_open(claim, number, why),))
     try:

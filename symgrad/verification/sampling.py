@@ -126,7 +126,7 @@ class Sampler:
             return None
         moved = {x.name: self._round(factor * np.asarray(point.values[x.name], float)) for x in free}
         values = {**point.values, **moved}
-        if violations(self.output, values, huge=_HUGE[self.dtype]):
+        if violations(self.output, values, huge=_HUGE[self.dtype], sizes=point.sizes):
             return None
         return Point(point.sizes, values)
 
@@ -159,7 +159,7 @@ class Sampler:
                 name: self._round(settle(nodes[name], kind)(self.rng, shapes[name])) for name, kind in kinds.items()
             }
             values = {name: fixed[name] if name in fixed else drawn[name] for name in shapes}
-            culprits = violations(self.output, values, margin, _HUGE[self.dtype])
+            culprits = violations(self.output, values, margin, _HUGE[self.dtype], sizes)
             if not culprits:
                 self._worked.update(kinds)
                 return Point(sizes, values, given=bool(fixed))
@@ -190,10 +190,17 @@ def size_names(inputs: Iterable[Input]) -> list[str]:
     return list(found)
 
 
-def violations(output: Expr, values: Mapping[str, np.ndarray], margin: float = 0.0, huge: float = np.inf) -> list[Expr]:
+def violations(
+    output: Expr,
+    values: Mapping[str, np.ndarray],
+    margin: float = 0.0,
+    huge: float = np.inf,
+    sizes: Mapping[str, int] | None = None,
+) -> list[Expr]:
     """Return the nodes that make the result undefined at a point, empty if it is defined.
 
-    A node counts as undefined where an operand is nearer than `margin` to the edge of its op's domain.
+    A node counts as undefined where an operand is nearer than `margin` to the edge of its op's domain. `sizes` are
+    those that no input has.
     """
     suspects: list[Expr] = []
 
@@ -212,25 +219,25 @@ def violations(output: Expr, values: Mapping[str, np.ndarray], margin: float = 0
             suspects.append(node)
         return result if good.all() else np.where(good, result, np.nan)
 
-    (result,) = evaluate_reference([output], values, call=guarded)
+    (result,) = evaluate_reference([output], values, call=guarded, sizes=sizes)
     if np.isfinite(result).all() and np.max(np.abs(result), initial=0.0) < huge:
         return []
     return suspects or [output]
 
 
-def blame(output: Expr, values: Mapping[str, np.ndarray]) -> str:
+def blame(output: Expr, values: Mapping[str, np.ndarray], sizes: Mapping[str, int] | None = None) -> str:
     """Return which operation makes the result undefined, and where: "log(x) at x[1] = -2"; empty if it is defined.
 
     >>> from symgrad.syntax import parse
     >>> blame(parse("sum(log(x))"), {"x": np.array([1.0, -2.0])})
     'log(x) at x[1] = -2'
     """
-    culprits = violations(output, values)
+    culprits = violations(output, values, sizes=sizes)
     if not culprits:
         return ""
     node = culprits[0]
     operands = node.operands if isinstance(node, Apply) else ()
-    places = zip(operands, evaluate_reference(operands, values), strict=True) if operands else ()
+    places = zip(operands, evaluate_reference(operands, values, sizes=sizes), strict=True) if operands else ()
     domains = node.op.domains(node) if isinstance(node, Apply) else ()
     for (operand, value), domain in zip(places, domains, strict=True):
         bad = np.argwhere(~inside(domain, value)) if isinstance(domain, Interval) else np.zeros((0, value.ndim))

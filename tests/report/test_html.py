@@ -100,7 +100,7 @@ def test_a_curve_is_drawn_for_each_that_the_report_has():
 
 def test_planted_errors_have_a_box():
     words = Reader(page(planted())).words
-    assert "The same check rejects 23 of 24 wrong versions of this derivative" in words
+    assert "The same check rejects 23 of 24 wrong versions of these derivatives" in words
 
 
 @pytest.mark.parametrize("make", [planted, failed])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import symgrad as sg
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Interval, MatrixDomain
 from symgrad.errors import InvalidValueError, ShapeError, UnknownNameError
 from symgrad.syntax import parse
@@ -139,3 +140,9 @@ def test_what_leaves_its_domain_is_blamed_with_place_and_value():
     assert blame(parse("sum(log(X))"), {"X": np.array([[1.0, 2.0], [3.0, -0.5]])}) == "log(X) at X[1, 1] = -0.5"
     assert blame(parse("sum(log(x - 1))"), {"x": np.array([2.0, 0.5])}) == "log(x - 1) at (x - 1)[1] = -0.5"
     assert blame(parse("exp(exp(x))"), {"x": np.asarray(10.0)}) == "exp(exp(x)) at x = 10"
+
+
+def test_a_size_that_no_input_tells_may_be_given():
+    gradient = sg.grad("f(lam, x[n]) = log(lam)*sum(x)", "x")
+    assert violations(gradient, {"lam": np.array(2.0)}, sizes={"n": 3}) == []
+    assert blame(gradient, {"lam": np.array(-2.0)}, {"n": 3}) == "log(lam) at lam = -2"
