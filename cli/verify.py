@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 import symgrad as sg
@@ -39,6 +41,16 @@ from .verify_all import verify_all
 @click.option(
     "--all", "whole_file", is_flag=True, help="EXPR is a file of formulas: one a line, `name: formula` or not."
 )
+@click.option("--hessian", is_flag=True, help="Check the second derivatives of a scalar too, and their symmetry.")
+@click.option("--products", is_flag=True, help="Check the kernels of Jacobian-vector and vector-Jacobian products too.")
+@click.option("--batch", is_flag=True, help="Check the kernel for many points too.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float64", "float32"]),
+    default="float64",
+    show_default=True,
+    help="The precision of the kernels.",
+)
 @destination_options
 def command(
     text: str | None,
@@ -53,6 +65,10 @@ def command(
     claims: tuple[str, ...],
     layout: str,
     whole_file: bool,
+    hessian: bool,
+    products: bool,
+    batch: bool,
+    dtype: str,
     html: str | None,
     json: str | None,
     junit: str | None,
@@ -67,17 +83,21 @@ def command(
     Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive; with --all the worst, of 1, 2, 3, 0.
     """
     destinations = Destinations(html, json, junit)
+    more: dict[str, Any] = {"order": 1 + hessian, "products": products, "batch": batch, "dtype": dtype}
+    asked = {"seed": seed, "points": points, **more}
     declared = bool(shapes or assumptions or at or data)
     if layout != Layout.DEFAULT.value and not claims:
         raise click.UsageError("--layout is that of a --claim, and none is given.")
     if claims and (whole_file or json or (text is not None and is_certificate(text))):
         raise click.UsageError("--claim is for one formula, and has no certificate; --html and --junit it may have.")
+    if claims and (hessian or products or batch or dtype != "float64"):
+        raise click.UsageError("--hessian, --products, --batch and --dtype are for kernels; a --claim has none.")
     if whole_file:
         if declared or (text is None) == (file is None):
             raise click.UsageError("--all takes one file, and declarations in its formulas: f(A[n, n]: spd) = ...")
-        return verify_all(text or file or "", wrt, seed, points, destinations)
+        return verify_all(text or file or "", wrt, asked, destinations)
     if text is not None and is_certificate(text):
-        if declared or wrt:
+        if declared or wrt or hessian or products or batch or dtype != "float64":
             raise click.UsageError("A certificate says itself what is checked; give no more than files to write.")
         return recheck(text, destinations)
     destinations.check(file)
@@ -86,7 +106,7 @@ def command(
         report = check_claims(problem, claims, layout, seed=seed, points=points)
         _show_claims(report)
     else:
-        report = check(problem.formula, problem.wrt, seed=seed, points=points, at=problem.values or None)
+        report = check(problem.formula, problem.wrt, at=problem.values or None, **asked)
     show_report(report)
     destinations.write({"": report})
     return EXIT_STATUS[report.verdict.value]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -20,8 +21,11 @@ from .problem import read_problem
 _WORST_FIRST = (FAILED, BAD_INPUT, INCONCLUSIVE)
 
 
-def verify_all(path: str, wrt: Sequence[str], seed: int, points: int, destinations: Destinations) -> int:
-    """Verify the formulas of a file, print a table, write the reports, and return the exit status."""
+def verify_all(path: str, wrt: Sequence[str], asked: Mapping[str, Any], destinations: Destinations) -> int:
+    """Verify the formulas of a file, print a table, write the reports, and return the exit status.
+
+    `asked` are options of `sg.verify`.
+    """
     entries = read_formulas(path)
     destinations.check(path)
     reports: dict[str, sg.Report] = {}
@@ -30,7 +34,7 @@ def verify_all(path: str, wrt: Sequence[str], seed: int, points: int, destinatio
     for number, (name, entry) in enumerate(zip(names, entries, strict=True), start=1):
         try:
             title = f"{number} of {len(entries)}: verifying {name}"
-            reports[name] = _verify(entry, wrt, seed, points, title)
+            reports[name] = _verify(entry, wrt, asked, title)
         except SymgradError as error:
             errors[name] = placed(error, path, entry)
             click.echo(f"symgrad: {error.kind} error: {errors[name]}", err=True)
@@ -44,13 +48,13 @@ def worst(statuses: Collection[int]) -> int:
     return next((status for status in _WORST_FIRST if status in statuses), PASSED)
 
 
-def _verify(entry: Entry, wrt: Sequence[str], seed: int, points: int, title: str) -> sg.Report:
+def _verify(entry: Entry, wrt: Sequence[str], asked: Mapping[str, Any], title: str) -> sg.Report:
     text = f"{entry.text} "  # a space, so that a lone - is a formula (a wrong one), not standard input
     problem = read_problem(text, None, (), (), (), None, None)
     chosen = [name for name in problem.wrt if name in wrt] if wrt else problem.wrt
     if not chosen:
         raise UnknownNameError(f"--wrt: of {', '.join(wrt)} no input; the inputs are {', '.join(problem.wrt)}")
-    return check(problem.formula, chosen, seed=seed, points=points, title=title)
+    return check(problem.formula, chosen, title=title, **asked)
 
 
 def _row(name: str, reports: dict[str, sg.Report]) -> tuple[str, str, str]:

@@ -7,7 +7,6 @@
 
 from symgrad.api import (
     assume,
-    check_expression,
     codegen,
     compile,
     explain,
@@ -24,11 +23,11 @@ from symgrad.api import (
     tensor,
     value_and_grad,
     vector,
-    verify,
     vjp,
 )
 from symgrad.backends.explanation import Explanation, Finding
 from symgrad.backends.kernel import Kernel
+from symgrad.checking import check_expression, verify
 from symgrad.core.dims import Dim
 from symgrad.core.expr import Expr, Input
 from symgrad.core.properties import Property

@@ -18,7 +18,9 @@ LAYERS = [
     {"symgrad.backends", "symgrad.steps"},
     {"symgrad.verification"},
     {"symgrad.report"},
-    {"symgrad.api", "symgrad.testing"},
+    {"symgrad.arguments", "symgrad.testing"},
+    {"symgrad.api"},
+    {"symgrad.checking"},
     {"symgrad"},
     {"cli"},
 ]

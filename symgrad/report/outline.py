@@ -12,7 +12,7 @@ import numpy as np
 from symgrad.verification import Check, Report, Route, Verdict
 
 _MOST_GIVEN = 400  # characters of values in a command
-_BY_LIBRARY = ("seed", "points", "order", "products", "batch", "dtype")
+_FLAGS = ("--hessian", "--products", "--batch")
 GROUPS = {  # by the kind of a route: a title, and the question it answers
     "formula": ("Formula errors", "Is the derivative's formula the derivative of the formula?"),
     "kernel": ("Kernel errors", "Does the compiled kernel compute these formulas?"),
@@ -145,13 +145,14 @@ def command(report: Report) -> str:
     asked = report.request
     if asked is None:
         return ""
-    if (asked.order, asked.products, asked.batch, asked.dtype) != (1, False, False, "float64"):
-        more = ", ".join(f"{key}={getattr(asked, key)!r}" for key in _BY_LIBRARY)
-        at = ", at=..." if asked.given else ""
-        return f"sg.verify({asked.formula!r}, {list(asked.wrt)!r}{at}, {more})"
     words = ["symgrad", "verify", shlex.quote(asked.formula)]
     words += [f"--wrt {name}" for name in asked.wrt]
     words += [f"--seed {asked.seed}", f"--points {asked.points}"]
+    words += [
+        word for word, wanted in zip(_FLAGS, (asked.order == 2, asked.products, asked.batch), strict=True) if wanted
+    ]
+    if asked.dtype != "float64":
+        words.append(f"--dtype {asked.dtype}")
     if asked.given:
         words.append(f"--at {shlex.quote(_given_values(report, asked.given))}")
     return " ".join(words)

@@ -90,3 +90,18 @@ def test_the_formula_that_is_read_is_not_overwritten(run, tmp_path):
     (tmp_path / "f.txt").write_text("x**2")
     result = run("verify", "-f", str(tmp_path / "f.txt"), "--json", str(tmp_path / "f.txt"))
     assert result.exit_code == 2 and (tmp_path / "f.txt").read_text() == "x**2"
+
+
+def test_second_derivatives_products_batches_and_single_precision(run):
+    result = run(
+        "verify", "x @ A @ x", "--wrt", "x", "--points", "1", "--hessian", "--products", "--batch", "--dtype", "float32"
+    )
+    assert result.exit_code == 0, result.output
+    for route in ("second derivatives in either order", "compiled jvp", "compiled vjp", "batch kernel"):
+        assert route in result.stdout
+    assert run("verify", "X @ w", "--hessian").exit_code == 2  # no scalar
+
+
+def test_what_a_claim_cannot_be_combined_with(run):
+    assert run("verify", "x**2", "--claim", "2*x", "--hessian").exit_code == 2
+    assert run("verify", "x**2", "--claim", "2*x", "--json", "c.json").exit_code == 2

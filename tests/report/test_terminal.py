@@ -96,4 +96,4 @@ def test_second_derivatives_are_blocks_at_points_of_their_own():
     assert report.passed and all(block.verdict is Verdict.PASS for block in blocks(report))
     assert {block.input for block in blocks(report)} >= {"x", "c", "x, x"}
     assert "  d2f/(dx dx) = A + A.T" in plain(report)
-    assert command(report).endswith("seed=0, points=1, order=2, products=True, batch=True, dtype='float32')")
+    assert command(report).endswith("--seed 0 --points 1 --hessian --products --batch --dtype float32")
