@@ -15,6 +15,7 @@ FORMULAS = {
     "several powers": "f(x, y, s) = x/s + y/(3*s**2) + x*y/s**3",
     "product below": "f(x[n], y[n], s[n], t[n]) = x/(s*t) + y/(s**2*t)",
     "rows": "f(a[n], e[n,m], s[n]) = a[:,None]*(e/s[:,None])/size(n)",
+    "rows of softmax": "f(a[n], e[n,m]) = a[:,None]*softmax(e, axis=1)/size(n)",
     "product over a size": "f(a[n], e[n,m]) = (e*a[:,None])/size(n)",
     "mean of sums": "f(x[n,m]) = mean(sum(x, axis=1))",
     "used twice": "f(a[n], e[n,m], s[n]) = sum(a[:,None]*(e/s[:,None])) + sum(exp(e/s[:,None]))",
@@ -65,7 +66,7 @@ def test_infinity_and_nan_keep_their_meaning():
 
 
 def test_what_divides_rows_does_not_divide_their_elements():
-    assert divisions("f(a[n], e[n,m], s[n]) = a[:,None]*(e/s[:,None])/size(n)", extents=2) == 0
+    assert divisions("f(a[n], e[n,m]) = a[:,None]*softmax(e, axis=1)/size(n)", extents=2) == 0
     assert divisions("f(a[n], e[n,m]) = (e*a[:,None])/size(n)", extents=2) == 0
 
 
@@ -75,3 +76,21 @@ def test_sums_of_sums_are_one_sum():
     assert total is sg.sum(sg.exp(f.inputs["x"]))
     both = cheapen([f, sg.sum(f)])
     assert both == [f, sg.sum(f)]
+
+
+def test_quotients_of_rows_that_a_comparison_reads_stay():
+    kernel = sg.compile("f(a[n], e[n,m]) = where(a[:,None]*e/size(n) >= 1, 1, 0)")
+    np.testing.assert_array_equal(kernel(np.ones(49), np.full((49, 3), 49.0)), np.ones((49, 3)))
+
+
+def test_a_small_divisor_divides_the_product():
+    kernel = sg.compile("f(a[n], e[n,m], s[n]) = a[:,None]*e/s[:,None]")
+    result = kernel(np.array([1e200]), np.array([[1e-250, 1.0]]), np.array([1e-200]))
+    np.testing.assert_allclose(result, [[1e150, np.inf]])
+
+
+def test_a_product_of_reciprocals_is_grouped_as_the_divisor():
+    kernel = sg.compile("f(x, y, s, t, u) = x/(s*t*u) + y*sin(x)/(s*t*u)")
+    np.testing.assert_allclose(kernel(0.5, 3.0, 1e200, 1e-200, 1e-200), (0.5 + 3 * np.sin(0.5)) * 1e200)
+    (f,) = share_reciprocals([sg.parse("f(x, y, s, t, u) = x/(s*(t*u)) + y/(s*(t*u))")])
+    assert str(f) == "x*(1/s*(1/t*(1/u))) + y*(1/s*(1/t*(1/u)))"
