@@ -26,6 +26,7 @@ from symgrad.backends.numba.layout import Layout
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import SCALAR_ONLY, load_vector_library
 from symgrad.backends.options import Options
+from symgrad.lowering import kernel_ir
 from symgrad.lowering.kernel_ir import Program
 
 
@@ -72,9 +73,14 @@ def cache_key(program: Program, options: Options) -> str:
 
 @cache
 def _emission_hash() -> str:
-    """Return the hash of this package's source: another version of it may emit other code for the same program."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    """Return the hash of the sources that make code of a program: another version of them may make other code."""
+    return hashlib.sha256(b"".join(source.read_bytes() for source in emission_sources())).hexdigest()
+
+
+def emission_sources() -> list[Path]:
+    """Return this package's sources and those of the lowering, which says for instance what a loop carries along."""
+    folders = Path(__file__).parent, Path(kernel_ir.__file__).parent
+    return [source for folder in folders for source in sorted(folder.glob("*.py"))]
 
 
 def _load(path: Path) -> Any | None:

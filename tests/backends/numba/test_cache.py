@@ -182,3 +182,11 @@ def test_the_key_depends_on_program_dtype_and_options(monkeypatch):
     monkeypatch.setenv("SYMGRAD_SCALAR_MATH", "1")
     keys.add(disk.cache_key(one, plain))
     assert len(keys) == 5 and disk.cache_key(lower([v + 1], [v]), plain) in keys
+
+
+def test_the_key_covers_every_module_of_the_lowering_that_the_emission_imports():
+    sources = disk.emission_sources()
+    covered = {f"symgrad.lowering.{source.stem}" for source in sources if source.parent.name == "lowering"}
+    lines = [line for x in sources if x.parent.name == "numba" for line in x.read_text().splitlines()]
+    imported = {line.split()[1] for line in lines if line.startswith("from symgrad.lowering.")}
+    assert {"symgrad.lowering.shifting", "symgrad.lowering.looporder"} <= imported <= covered
