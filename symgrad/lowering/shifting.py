@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from symgrad.core.numeric import Instruction
 from symgrad.lowering.kernel_ir import (
@@ -17,10 +18,10 @@ from symgrad.lowering.kernel_ir import (
     Compute,
     Effect,
     Fill,
-    Interpret,
     Loop,
     Program,
     Statement,
+    Strip,
     accesses,
 )
 
@@ -42,13 +43,14 @@ def join_shifted(program: Program) -> Program:
 def follower(effects: Sequence[Effect], position: int) -> int | None:
     """Return which effect adds to the element that the one at `position` has set in the step before.
 
-    In between nothing else may touch the buffer, so it is the only later effect there that is as far behind.
+    It is the next one on that buffer. No other may reach the element while it is on its way: from first to last, all
+    effects on the buffer must be as far ahead or one step behind.
     """
-    first = effects[position].target
-    for k, effect in enumerate(effects[position + 1 :], position + 1):
-        if effect.target.buffer == first.buffer:
-            return k if _adds(effect) and _distance(effects[position], effect) == 1 else None
-    return None
+    buffer = effects[position].target.buffer
+    later = [k for k in range(position + 1, len(effects)) if effects[k].target.buffer == buffer]
+    if not later or _distance(effects[position], effects[later[0]]) != 1 or not _stays_behind(effects, buffer, 1):
+        return None
+    return later[0]
 
 
 def _partner(statements: Sequence[Statement], added: Statement) -> int | None:
@@ -68,11 +70,20 @@ def _can_join(first: Statement, second: Loop) -> bool:
         return False
     if len(first.body) + len(second.body) > _LONGEST_BODY:
         return False
-    last = {effect.target.buffer: effect for effect in first.effects}
-    common = [effect for effect in second.effects if effect.target.buffer in last]
+    common = _written(first) & _written(second)
     if not common or _read(second) & _written(first) or _read(first) & _written(second):
         return False
-    return all(_adds(effect) and _distance(last[effect.target.buffer], effect) in (0, 1) for effect in common)
+    return all(_stays_behind([*first.effects, *second.effects], buffer, len(first.effects)) for buffer in common)
+
+
+def _stays_behind(effects: Sequence[Effect], buffer: int, added: int) -> bool:
+    """Does each effect on a buffer from the one at `added` on add what the one before reached now or a step before?"""
+    positions = [k for k, effect in enumerate(effects) if effect.target.buffer == buffer]
+    return all(
+        _adds(effects[later]) and _distance(effects[earlier], effects[later]) in (0, 1)
+        for earlier, later in pairwise(positions)
+        if later >= added
+    )
 
 
 def _adds(effect: Effect) -> bool:
@@ -101,8 +112,8 @@ def _read(statement: Statement) -> set[int]:
 def _written(statement: Statement) -> set[int]:
     if isinstance(statement, Fill):
         return {statement.buffer}
-    if isinstance(statement, Interpret):
-        return {statement.registers}
+    if isinstance(statement, Strip):
+        return set().union(*map(_written, statement.body))
     return {access.buffer for access in accesses(statement)[1]}
 
 

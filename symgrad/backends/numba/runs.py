@@ -37,7 +37,7 @@ def find_runs(loop: Loop, tables: Mapping[int, Sequence[int]]) -> Runs | None:
     """Return the runs that all tables of a loop have in common, or None where they are too short or there are none."""
     accesses = [item.source for item in loop.body if isinstance(item, Load)] + [e.target for e in loop.effects]
     used = list(dict.fromkeys(access.through for access in accesses if access.through is not None))
-    if not used or len(loop.extents) != 1 or not isinstance(loop.extents[0], int):
+    if not used or len(loop.extents) != 1 or not isinstance(loop.extents[0], int) or loop.extents[0] < _SHORTEST:
         return None
     count, plain = loop.extents[0], Affine(0, (1,))
     if any(access.at != plain for access in accesses if access.through is not None):

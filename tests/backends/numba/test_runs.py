@@ -35,6 +35,11 @@ def test_positions_without_a_pattern_and_loops_without_tables_have_no_runs():
     assert find_runs(Loop((40,), (Load(Access(0, Affine(1, (1,)), through=5)),), ()), {5: range(41)}) is None
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_short_tables_have_no_runs(count):
+    assert find_runs(gather(count, 5), {5: [3] * count}) is None
+
+
 def pair_energy(x, pairs, sqrt):
     return sum(x[i] * sqrt((x[i] - x[j]) ** 2 + 0.5) * (x[j] + 2.0) for i, j in pairs)
 
