@@ -16,6 +16,7 @@ from scipy import LowLevelCallable
 from scipy.integrate import quad
 
 import symgrad as sg
+from symgrad.ops.tables import constant_vector
 
 X, w, y = np.arange(6.0).reshape(3, 2), np.array([0.5, -1.0]), np.array([1.0, -1.0, 2.0])
 LOSS = "f(X[m,n], w[n], y[m], lam) = sum(softplus(-y*(X @ w))) + lam/2*sum(w**2)"
@@ -193,6 +194,13 @@ def test_a_short_kernel_is_part_of_its_caller_and_a_loop_is_called(dtype: str) -
     np.testing.assert_allclose(slope(1.5, 0.5), expected, rtol=1e-6 if dtype == "float32" else 1e-14)
     np.testing.assert_allclose(slopes(np.ones(3, dtype)), np.cos(np.ones(3)), rtol=1e-6)
     assert not is_called(slope) and is_called(slopes)
+
+
+def test_a_short_kernel_that_reads_a_table_is_called() -> None:
+    v, c = sg.vector("v", 3), constant_vector([2.0, 5.0, 7.0])
+    kernel = sg.compile(v[0] * c[1] + v[2] ** 2, wrt=[])
+    assert "table" in kernel.ir("value")
+    assert kernel.njit.value(np.array([3.0, 11.0, 4.0])) == 31.0
 
 
 SHORT_USER_MODULE = """

@@ -209,7 +209,8 @@ class _Call:
 
 
 def _is_short(program: Program, layout: Layout) -> bool:
-    """Say whether a program is a few operations without a loop and without work arrays."""
+    """Say whether a program is a few operations without a loop, work arrays and tables."""
     loops = [statement for statement in program.statements if isinstance(statement, Loop) and not statement.extents]
     few = sum(len(loop.body) for loop in loops) <= _INLINED
-    return few and len(loops) == len(program.statements) and not layout.slots
+    whole = len(loops) == len(program.statements) and not layout.slots and not program.select(BufferKind.TABLE)
+    return few and whole
