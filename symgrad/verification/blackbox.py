@@ -44,9 +44,11 @@ def check_gradient(
     of float32. Functions of PyTorch get arrays: `lambda x: loss(torch.from_numpy(x))`.
 
     `hess(x, *args)`, of shape x.shape + x.shape, is checked by differences of the gradient, and for symmetry.
-    `points` more points are drawn near x. The verdict is INCONCLUSIVE where a relative error of `resolving`
-    (1e-6 in float64) could go unnoticed. Above 50 entries random directions stand for all of them, under 50
-    evaluations each; when one fails, the wrong entry is searched for by bisection. The same seed gives the same report.
+    `points` more points are drawn near x. The verdict is INCONCLUSIVE where an error of `resolving` (1e-6 in float64)
+    could go unnoticed. It is relative to the entry that changes the value the most; entries so much smaller that
+    rounding hides their errors are listed in `report.not_checked`. Above 50 entries random directions stand for all
+    of them, under 50 evaluations each; when one fails, the wrong entry is searched for by bisection. The same seed
+    gives the same report.
     What is checked is the function as it is computed: one that approximates, as solvers of differential equations do,
     has a derivative of its own, and the exact one is found to differ by the error of the approximation.
 
@@ -62,6 +64,8 @@ def check_gradient(
     """
     if points < 0:
         raise InvalidValueError(f"points has to be 0 or more, not {points}")
+    if resolving is not None and not 0 < resolving < np.inf:
+        raise InvalidValueError(f"resolving has to be a positive number, not {resolving}")
     rng = np.random.default_rng(seed)
     place = read_place(x, args, fun)
     if hess is not None and place.form is not None:

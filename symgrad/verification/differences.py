@@ -48,17 +48,19 @@ class Derivatives:
 
 
 def directions(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return directions of shape (count, x.size): each entry alone, or random signs for all; in units of the entries.
+    """Return directions of shape (count, x.size): each entry alone, or random ones of all; in units of the entries.
 
     An entry's unit is its absolute value, else the largest of the array, else 1, so that no step is lost in the
-    last digit of a large entry and none jumps over a small one.
+    last digit of a large entry and none jumps over a small one. Random ones have other lengths for each entry: signs
+    alone would miss two entries that are swapped, once in sixteen times.
     """
     flat = np.abs(np.asarray(x, float)).ravel()
     largest = flat.max(initial=0.0)
     units = np.where(flat > 0, flat, largest if largest > 0 else 1.0)
     if flat.size <= FULL_UP_TO:
         return np.diag(units)
-    return np.asarray(units * rng.choice([-1.0, 1.0], size=(PROJECTIONS, flat.size)))
+    shape = (PROJECTIONS, flat.size)
+    return np.asarray(units * rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.5, 1.0, size=shape))
 
 
 def differentiate(

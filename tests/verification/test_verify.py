@@ -139,6 +139,17 @@ def test_a_slope_outside_of_those_at_a_kink_fails():
     assert check("abs(x)", at={"x": 0.0}, points=0, formula=spoil("x", lambda g: g - 1.01)).verdict is Verdict.FAIL
 
 
+def test_a_kink_of_one_entry_does_not_excuse_another():
+    """Along a random direction the slopes of abs(x[0]) lie so far apart that an error of x[1] is between them."""
+    wrong_rule = spoil("x", lambda g: g + 0.25 * sg.maximum(g.inputs["x"], 0))
+    wrong = check("sum(abs(x))", at={"x": [0.0, 1.0, -2.0]}, points=0, formula=wrong_rule)
+    failed = {c.route: c.label for c in wrong.checks if c.verdict is Verdict.FAIL}
+    assert wrong.verdict is Verdict.FAIL and failed[Route.FORMULA] == "x[1]"
+    many = np.append(0.0, np.linspace(0.1, 2.0, 59))
+    blurred = check("sum(abs(x))", at={"x": many}, points=0)
+    assert blurred.verdict is Verdict.INCONCLUSIVE and "a wrong entry could hide" in blurred.reasons[0]
+
+
 def test_rounding_that_hides_the_derivative_is_inconclusive():
     at = {"x": 1e-7}
     report = check("(1 - cos(x))/x**2", at=at, points=0)
