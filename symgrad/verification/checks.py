@@ -56,6 +56,7 @@ _FROM_OUTSIDE = (
     Route.DIFFERENCES,
     Route.COMPLEX,
 )  # routes that know nothing of the derivative's formula
+_OUTSIDE = "out of domain or too large for floats"
 _OUTSIDER = {
     Route.DIFFERENCES: "differences of the kernel disagree",
     Route.COMPLEX: "a complex step in the formula disagrees",
@@ -100,7 +101,7 @@ def examine(subject: Subject, point: Point, number: int, rng: np.random.Generato
         return Examination((_nothing(number),), {})
     outside = blame(subject.output, point.values, point.sizes)
     if outside:
-        return Examination((_open(number, f"the formula is not defined at this point (out of domain): {outside}"),), {})
+        return Examination((_open(number, f"the formula is not defined at this point, {_OUTSIDE}: {outside}"),), {})
     try:
         expected = expect(subject, point, rng)
     except np.linalg.LinAlgError as error:

@@ -360,6 +360,34 @@ def test_what_is_out_of_its_domain_is_named_with_its_value(text, at, said):
     assert report.reasons[0].count(said) == 1
 
 
+def test_what_is_too_large_for_floats_is_not_called_undefined_alone():
+    report = check("exp(x)", at={"x": 1000.0}, points=0)
+    assert "too large for floats: exp(x) at x = 1000" in report.reasons[0]
+
+
+class _Crooked(InterpretedKernel):
+    """Its value is right at the first point, and has a wrong slope there."""
+
+    start = None
+
+    def value_and_grad(self, inputs=None, /, **named):
+        self.start = self.start or inputs
+        return super().value_and_grad(inputs, **named)
+
+    def __call__(self, inputs=None, /, **named):
+        value = super().__call__(inputs, **named)
+        near = self.start is not None and abs(inputs["x"] / self.start["x"] - 1) < 0.5
+        return value + 1e-3 * (inputs["x"] - self.start["x"]) if near else value
+
+
+def test_a_point_where_routes_contradict_each_other_is_not_replaced():
+    output = parse("x**2")
+    inputs, gradients = derivatives(output)
+    report = verify(output, inputs, gradients, _Crooked(output, gradients), points=1)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "disagree although the 50-digit checks pass" in report.reasons[0]
+
+
 def test_points_are_drawn_at_small_and_large_scales() -> None:
     def sizes(text):
         return [np.max(np.abs(p.values["x"])) for p in check(text).points]
