@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import InvalidValueError, OperandError, ShapeError
+from symgrad.verification.differences import units_of
 from symgrad.verification.foreign import Pair, Place, as_floats, entry_text, read_place
 from symgrad.verification.model import Check, Point, Report, Route, Verdict
 from symgrad.verification.probing import Function
@@ -117,9 +118,7 @@ class Examined:
 def _near(place: Place, rng: np.random.Generator) -> Place:
     moved = {}
     for name, x in place.values.items():
-        size = np.abs(x.astype(float))
-        unit = np.where(size > 0, size, size.max() or 1.0)
-        moved[name] = np.asarray(x + _SPREAD * unit * rng.uniform(-1, 1, size=x.shape), x.dtype)
+        moved[name] = np.asarray(x + _SPREAD * units_of(x) * rng.uniform(-1, 1, size=x.shape), x.dtype)
     return place.replaced(moved)
 
 

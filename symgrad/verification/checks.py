@@ -14,7 +14,7 @@ from symgrad.core.expr import Apply, Input, postorder
 from symgrad.verification import precise
 from symgrad.verification.bisection import locate
 from symgrad.verification.curves import trace
-from symgrad.verification.differences import Derivatives
+from symgrad.verification.differences import Derivatives, units_of
 from symgrad.verification.evidence import Evidence
 from symgrad.verification.manifold import retract
 from symgrad.verification.model import Check, Curve, Point, Route, Verdict
@@ -35,7 +35,6 @@ from symgrad.verification.subject import (
     Subject,
     expect,
     operation_count,
-    units_of,
 )
 
 __all__ = [

@@ -19,12 +19,12 @@ from symgrad.core.traversal import substitute
 from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError
 from symgrad.verification import complexstep, differences, precise, rounding
-from symgrad.verification.differences import Derivatives
+from symgrad.verification.differences import Derivatives, units_of
 from symgrad.verification.evidence import TINY, Evidence
 from symgrad.verification.manifold import retract
 from symgrad.verification.model import Point, Route
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
-from symgrad.verification.subject import At, units_of
+from symgrad.verification.subject import At
 
 _FORMULA_FLOOR = 1e-30  # of the derivative: where values cancel, the estimated rounding of 65 digits may be too small
 _COMPLEX_FLOOR = 50  # ulps of the derivative that a complex step is trusted to at best
