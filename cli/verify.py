@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import symgrad as sg
 from symgrad.diff.layout import Layout
@@ -97,7 +98,7 @@ def command(
             raise click.UsageError("--all takes one file, and declarations in its formulas: f(A[n, n]: spd) = ...")
         return verify_all(text or file or "", wrt, asked, destinations)
     if text is not None and is_certificate(text):
-        if declared or wrt or hessian or products or batch or dtype != "float64":
+        if declared or wrt or hessian or products or batch or dtype != "float64" or _is_given("seed", "points"):
             raise click.UsageError("A certificate says itself what is checked; give no more than files to write.")
         return recheck(text, destinations)
     destinations.check(file)
@@ -110,6 +111,11 @@ def command(
     show_report(report)
     destinations.write({"": report})
     return EXIT_STATUS[report.verdict.value]
+
+
+def _is_given(*options: str) -> bool:
+    context = click.get_current_context()
+    return any(context.get_parameter_source(option) is not ParameterSource.DEFAULT for option in options)
 
 
 def _show_claims(report: sg.Report) -> None:

@@ -59,6 +59,6 @@ def _verify(entry: Entry, wrt: Sequence[str], asked: Mapping[str, Any], title: s
 
 def _row(name: str, reports: dict[str, sg.Report]) -> tuple[str, str, str]:
     if name not in reports:
-        return "BAD INPUT", name, "no formula: see above"
+        return "BAD INPUT", name, "not verified: see above"
     verdict, _, sentence = headline(reports[name]).partition(": ")
     return verdict, name, sentence

@@ -32,7 +32,7 @@ def contradictions(certified: Certificate, report: Report) -> list[str]:
     if claimed != borne_out and certified.verdict is report.verdict:
         found.append(f"its headline is {claimed!r}, that of the new check {borne_out!r}")
     power = real(certified.content["resolving_power"], "resolving_power")
-    if power < report.resolving_power / _SPREAD:
+    if not power >= report.resolving_power / _SPREAD:
         found.append(f"it would have caught errors of {power:.1g}, it says; the new check {report.resolving_power:.1g}")
     found += [
         f"its error of {route}, {name or 'value'}, point {point}, is {old:.1e}: far beyond the bound of the new check"

@@ -20,6 +20,7 @@ from symgrad.verification.sampling import Sampler
 
 DRAWS_OF_A_POINT = 3
 SCALES = (1.0, 1e-3, 1e3)  # of the first points that are drawn
+PLAINLY = 10  # times its bound: what differences contradict by so much is no misjudged rounding
 WORST_RESOLUTION = 1e-3  # of what still counts: a point at another scale that shows less is not worth its place
 
 __all__ = ["Check", "GradientKernel", "MoreRoutes", "Point", "Report", "Request", "Route", "Verdict", "verify"]
@@ -96,25 +97,31 @@ def _check_one(
 ) -> tuple[Point, Examination]:
     """Check at one point. Where rounding hides the derivative at a drawn point, another one is drawn.
 
-    The second and third point are drawn far smaller and far larger than the others, where the domain allows.
+    The second and third point are drawn far smaller and far larger than the others, where the domain allows. A point
+    where a check fails, or one route plainly contradicts another, is never replaced.
     """
     drawn = sampler.draw(number, at)
     far = sampler.scaled(drawn, SCALES[number]) if 0 < number < len(SCALES) else None
     if far is not None:
         examination = examine(subject, far, index, sampler.rng)
         blurred = _says_nothing(examination) or _resolution(examination) > WORST_RESOLUTION * subject.coarsest
-        if _has_failed(examination) or not (blurred or any(map(_is_open, examination.checks))):
+        if _must_stay(examination) or not (blurred or any(map(_is_open, examination.checks))):
             return far, examination
     for attempt in range(DRAWS_OF_A_POINT):
         point = sampler.draw(number + attempt, at) if attempt else drawn
         examination = examine(subject, point, index, sampler.rng)
-        if point.given or _has_failed(examination) or not any(map(_is_open, examination.checks)):
+        if point.given or _must_stay(examination) or not any(map(_is_open, examination.checks)):
             break
     return point, examination
 
 
-def _has_failed(examination: Examination) -> bool:
-    return any(check.verdict is Verdict.FAIL for check in examination.checks)
+def _must_stay(examination: Examination) -> bool:
+    return any(check.verdict is Verdict.FAIL or _is_contradicted(check) for check in examination.checks)
+
+
+def _is_contradicted(check: Check) -> bool:
+    """Whether a failure was set aside as other routes pass, though by more than a misjudged bound explains."""
+    return _is_open(check) and check.bound < 1 and check.error > PLAINLY * check.bound
 
 
 def _resolution(examination: Examination) -> float:

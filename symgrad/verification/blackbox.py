@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import InvalidValueError, OperandError, ShapeError
+from symgrad.verification.differences import units_of
 from symgrad.verification.foreign import Pair, Place, as_floats, entry_text, read_place
 from symgrad.verification.model import Check, Point, Report, Route, Verdict
 from symgrad.verification.probing import Function
@@ -44,9 +45,11 @@ def check_gradient(
     of float32. Functions of PyTorch get arrays: `lambda x: loss(torch.from_numpy(x))`.
 
     `hess(x, *args)`, of shape x.shape + x.shape, is checked by differences of the gradient, and for symmetry.
-    `points` more points are drawn near x. The verdict is INCONCLUSIVE where a relative error of `resolving`
-    (1e-6 in float64) could go unnoticed. Above 50 entries random directions stand for all of them, under 50
-    evaluations each; when one fails, the wrong entry is searched for by bisection. The same seed gives the same report.
+    `points` more points are drawn near x. The verdict is INCONCLUSIVE where an error of `resolving` (1e-6 in float64)
+    could go unnoticed. It is relative to the entry that changes the value the most; entries so much smaller that
+    rounding hides their errors are listed in `report.not_checked`. Above 50 entries random directions stand for all
+    of them, under 50 evaluations each; when one fails, the wrong entry is searched for by bisection. The same seed
+    gives the same report.
     What is checked is the function as it is computed: one that approximates, as solvers of differential equations do,
     has a derivative of its own, and the exact one is found to differ by the error of the approximation.
 
@@ -62,6 +65,8 @@ def check_gradient(
     """
     if points < 0:
         raise InvalidValueError(f"points has to be 0 or more, not {points}")
+    if resolving is not None and not 0 < resolving < np.inf:
+        raise InvalidValueError(f"resolving has to be a positive number, not {resolving}")
     rng = np.random.default_rng(seed)
     place = read_place(x, args, fun)
     if hess is not None and place.form is not None:
@@ -113,9 +118,7 @@ class Examined:
 def _near(place: Place, rng: np.random.Generator) -> Place:
     moved = {}
     for name, x in place.values.items():
-        size = np.abs(x.astype(float))
-        unit = np.where(size > 0, size, size.max() or 1.0)
-        moved[name] = np.asarray(x + _SPREAD * unit * rng.uniform(-1, 1, size=x.shape), x.dtype)
+        moved[name] = np.asarray(x + _SPREAD * units_of(x) * rng.uniform(-1, 1, size=x.shape), x.dtype)
     return place.replaced(moved)
 
 

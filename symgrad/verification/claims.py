@@ -24,6 +24,7 @@ from symgrad.diff.layout import Layout, arrange
 from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.verification import precise, rounding
+from symgrad.verification.differences import units_of
 from symgrad.verification.evidence import TINY, Evidence
 from symgrad.verification.foreign import entry_text, index_of
 from symgrad.verification.manifold import CURVED, nearest, project_step, retract, sharpen
@@ -223,7 +224,7 @@ def _evaluate_precisely(case: _Case, claim: Claim, point: Point) -> _Values:
         bound = np.asarray(bound + moved)
     x = np.asarray(point.values[claim.node.name], float)
     rng = case.sampler.rng
-    direction = _units(x) * rng.uniform(0.5, 1.5, size=x.shape) * rng.choice([-1.0, 1.0], size=x.shape)
+    direction = units_of(x) * rng.uniform(0.5, 1.5, size=x.shape) * rng.choice([-1.0, 1.0], size=x.shape)
     slope = _slope(case, claim, sharp, direction, centre)
     natural = _largest(precise.as_float(centre.value))
     return _Values(derivative.value, np.asarray(bound), claimed.value, placed, direction, slope, natural)
@@ -262,11 +263,6 @@ def _slope(case: _Case, claim: Claim, point: Point, direction: np.ndarray, centr
         )
     except NotPreciseError:
         return None
-
-
-def _units(x: np.ndarray) -> np.ndarray:
-    sizes = np.abs(x)
-    return np.where(sizes > 0, sizes, float(np.max(sizes, initial=0.0)) or 1.0)
 
 
 def _largest(x: np.ndarray) -> float:

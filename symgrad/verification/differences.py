@@ -47,18 +47,24 @@ class Derivatives:
     edge: np.ndarray
 
 
+def units_of(x: np.ndarray) -> np.ndarray:
+    """Return the size of each entry: its absolute value, else the largest of the array, else 1."""
+    sizes = np.abs(np.asarray(x, float))
+    return np.where(sizes > 0, sizes, float(np.max(sizes, initial=0.0)) or 1.0)
+
+
 def directions(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return directions of shape (count, x.size): each entry alone, or random signs for all; in units of the entries.
+    """Return directions of shape (count, x.size): each entry alone, or random ones of all; in units of the entries.
 
     An entry's unit is its absolute value, else the largest of the array, else 1, so that no step is lost in the
-    last digit of a large entry and none jumps over a small one.
+    last digit of a large entry and none jumps over a small one. Random ones have other lengths for each entry: signs
+    alone would miss two entries that are swapped, once in sixteen times.
     """
-    flat = np.abs(np.asarray(x, float)).ravel()
-    largest = flat.max(initial=0.0)
-    units = np.where(flat > 0, flat, largest if largest > 0 else 1.0)
-    if flat.size <= FULL_UP_TO:
+    units = units_of(x).ravel()
+    if units.size <= FULL_UP_TO:
         return np.diag(units)
-    return np.asarray(units * rng.choice([-1.0, 1.0], size=(PROJECTIONS, flat.size)))
+    shape = (PROJECTIONS, units.size)
+    return np.asarray(units * rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.5, 1.0, size=shape))
 
 
 def differentiate(
@@ -76,7 +82,7 @@ def differentiate(
     floor = np.maximum(noise_floor, eps * np.abs(centre))
     noise = np.fmax(_residual(near, offsets / eps), floor)
     steps = STEPS[:, None, None]
-    found = _extrapolate((right - left) / (2 * steps), noise, 16.0)
+    found = extrapolate((right - left) / (2 * steps), noise, 16.0)
     low, high, kinked, kink_error = _one_sided(right, left, centre, noise, found.value)
     edge = np.isnan(found.value) & np.isfinite(centre)
     if edge.any():
@@ -98,14 +104,17 @@ def differentiate(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Extrapolated:
+class Extrapolated:
+    """The best entry of each tableau with its estimated error; `curve` and `ladder` as in `Derivatives`."""
+
     value: np.ndarray
     error: np.ndarray
     curve: np.ndarray
     ladder: np.ndarray
 
-    def replaced(self, where: np.ndarray, other: _Extrapolated) -> _Extrapolated:
-        return _Extrapolated(
+    def replaced(self, where: np.ndarray, other: Extrapolated) -> Extrapolated:
+        """Return what is extrapolated here, and the other where `where` holds."""
+        return Extrapolated(
             np.where(where, other.value, self.value),
             np.where(where, other.error, self.error),
             np.where(where, other.curve, self.curve),
@@ -132,9 +141,9 @@ def _residual(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(heights - places * slope).max(axis=0))
 
 
-def _half_sided(right: np.ndarray, left: np.ndarray, centre: np.ndarray, noise: np.ndarray) -> _Extrapolated:
+def _half_sided(right: np.ndarray, left: np.ndarray, centre: np.ndarray, noise: np.ndarray) -> Extrapolated:
     """Differences towards the side that has values, extrapolated in powers of the step, not of its square."""
-    return _extrapolate(_half_quotients(right, left, centre), noise, 4.0)
+    return extrapolate(_half_quotients(right, left, centre), noise, 4.0)
 
 
 def _half_quotients(right: np.ndarray, left: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -154,10 +163,10 @@ def _settles(right: np.ndarray, left: np.ndarray, centre: np.ndarray, noise: np.
     return np.asarray((last[0] == 0) | (now < 0.75 * before))
 
 
-def _extrapolate(first: np.ndarray, noise: np.ndarray, gain: float) -> _Extrapolated:
+def extrapolate(first: np.ndarray, noise: np.ndarray, gain: float) -> Extrapolated:
     """Return the best entry of each Neville tableau, its error, and column 1 at each step with its error.
 
-    `gain` is the factor by which the leading error falls from step to step.
+    `first` are the differences at `STEPS`; `gain` is the factor by which their leading error falls from step to step.
     """
     rounding = 2 * noise / STEPS[:, None, None]
     best = np.full(noise.shape, np.nan)
@@ -176,7 +185,7 @@ def _extrapolate(first: np.ndarray, noise: np.ndarray, gain: float) -> _Extrapol
         better = smallest < error
         best, error = np.where(better, chosen, best), np.where(better, smallest, error)
         column = finer
-    return _Extrapolated(best, error, curve, ladder)
+    return Extrapolated(best, error, curve, ladder)
 
 
 def _one_sided(

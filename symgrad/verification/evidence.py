@@ -19,6 +19,7 @@ COARSEST = 1e-6  # a check that would not see a relative error of this size says
 TINY = 1e-300
 _ZERO = 1e-40  # of the natural size of a derivative: 50 digits do not tell it from zero
 _HIDDEN = "rounding hides the derivative"
+_BETWEEN = "a wrong entry could hide between them"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,8 @@ class Evidence:
         error, bound = self.distance(found), precise.as_float(self.bound)
         ratio = np.where(np.isnan(error), np.inf, error / np.maximum(bound, TINY))
         worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), error.shape))
-        resolution = float(np.max(bound)) / scale
+        width = self._unseen_width()
+        resolution = float(np.max(bound + width)) / scale
         detail = self.detail or self._kink(found)
         check = Check(
             self.route,
@@ -88,8 +90,24 @@ class Evidence:
         if not (error <= bound).all():
             return replace(check, verdict=Verdict.FAIL)
         if resolution > self.coarsest:
+            if width.any() and detail:
+                detail = f"{detail}; {_BETWEEN}"
             return replace(check, verdict=Verdict.INCONCLUSIVE, detail=detail or _HIDDEN)
         return check
+
+    def _unseen_width(self) -> np.ndarray:
+        """Return how far apart the slopes of a kink are along directions of several entries.
+
+        Of one entry alone, any number between them is a derivative; in a sum of many, the kink of one would excuse
+        errors of all, unless each is there by itself as well.
+        """
+        width = precise.as_float(self.high) - precise.as_float(self.low)
+        if self.along is None:
+            return np.zeros_like(width)
+        alone = np.count_nonzero(self.along, axis=1) == 1
+        if self.along[alone].any(axis=0).all():
+            return np.zeros_like(width)
+        return np.where(alone[:, None], 0.0, width)
 
     def label(self, entry: tuple[int, ...]) -> str:
         """Return what an entry of the comparison is called: an entry of the input (of a derivative), or a direction."""

@@ -169,7 +169,7 @@ def _is_plainly_outside(finding: Finding, version: Version) -> bool:
 
 def _is_contestable(finding: Finding) -> bool:
     """Whether other routes may overrule a failure."""
-    return finding.evidence.route is Route.DIFFERENCES
+    return finding.evidence.route in (Route.DIFFERENCES, Route.COMPLEX)
 
 
 def _is_changed(finding: Finding, by_kernel: np.ndarray, level: Level) -> bool:

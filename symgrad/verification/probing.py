@@ -35,12 +35,11 @@ def slopes(
     if not rows.size:
         return replace(found, evaluations=found.evaluations + 2 * len(along))
     level, kinked = found.noise[rows], found.kinked[rows]
-    right, right_error = _one_sided(function, x, along[rows], level)
-    left, left_error = _one_sided(function, x, -along[rows], level)
+    right, left = (_one_sided(function, x, sign * along[rows], level) for sign in (1, -1))
     low, high, uncertainty = found.low.copy(), found.high.copy(), found.uncertainty.copy()
-    low[rows] = np.where(kinked, np.minimum(right, -left), low[rows])
-    high[rows] = np.where(kinked, np.maximum(right, -left), high[rows])
-    error = differences.INFLATION * np.maximum(right_error, left_error)
+    low[rows] = np.where(kinked, np.minimum(right.value, -left.value), low[rows])
+    high[rows] = np.where(kinked, np.maximum(right.value, -left.value), high[rows])
+    error = differences.INFLATION * np.maximum(right.error, left.error)
     uncertainty[rows] = np.where(kinked, error, uncertainty[rows])
     evaluations = found.evaluations + 2 * (len(along) + len(rows) * differences.LEVELS)
     return replace(found, low=low, high=high, uncertainty=uncertainty, evaluations=evaluations)
@@ -53,24 +52,10 @@ def _argument_noise(function: Function, x: np.ndarray, along: np.ndarray, eps: f
     return np.where(np.isfinite(change), eps * change / 2, 0.0)
 
 
-def _one_sided(
-    function: Function, x: np.ndarray, along: np.ndarray, noise: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return slopes to one side, extrapolated in powers of the step, and their errors."""
-    steps = differences.STEPS[:, None, None]
-    column = np.array([[function(x + t * direction) for direction in along] for t in differences.STEPS])
-    column = (column - function(x)) / steps
-    best, error = np.full(noise.shape, np.nan), np.full(noise.shape, np.inf)
-    for j in range(1, differences.COLUMNS):
-        finer = column[1:] + (column[1:] - column[:-1]) / (4.0**j - 1)
-        estimate = np.maximum(np.abs(finer - column[1:]), np.abs(finer - column[:-1])) + 2 * noise / steps[j:]
-        estimate = np.where(np.isfinite(estimate), estimate, np.inf)
-        level = np.argmin(estimate, axis=0)[None]
-        smallest = np.take_along_axis(estimate, level, axis=0)[0]
-        better = smallest < error
-        best = np.where(better, np.take_along_axis(finer, level, axis=0)[0], best)
-        error, column = np.where(better, smallest, error), finer
-    return best, error
+def _one_sided(function: Function, x: np.ndarray, along: np.ndarray, noise: np.ndarray) -> differences.Extrapolated:
+    """Return slopes to one side, extrapolated in powers of the step."""
+    ahead = np.array([[function(x + t * direction) for direction in along] for t in differences.STEPS])
+    return differences.extrapolate((ahead - function(x)) / differences.STEPS[:, None, None], noise, 4.0)
 
 
 def nearby_slope(function: Function, x: np.ndarray, along: np.ndarray) -> float:
@@ -96,8 +81,7 @@ def noise(function: Function, x: np.ndarray, rng: np.random.Generator) -> np.nda
     side of x has its own, so that a kink at x does no harm. Unlike steps of a few ulps these see rounding to fewer
     digits: of float32 inside, or of a large number that was added.
     """
-    units = np.where(x != 0, np.abs(x), np.max(np.abs(x)) or 1.0)
-    direction = units * rng.choice([-1.0, 1.0], size=x.size)
+    direction = differences.units_of(x) * rng.choice([-1.0, 1.0], size=x.size)
     centre = function(x)
     found = np.zeros(centre.size)
     for sign in (1, -1):

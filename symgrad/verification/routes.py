@@ -19,12 +19,12 @@ from symgrad.core.traversal import substitute
 from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError
 from symgrad.verification import complexstep, differences, precise, rounding
-from symgrad.verification.differences import Derivatives
+from symgrad.verification.differences import Derivatives, units_of
 from symgrad.verification.evidence import TINY, Evidence
 from symgrad.verification.manifold import retract
 from symgrad.verification.model import Point, Route
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
-from symgrad.verification.subject import At, units_of
+from symgrad.verification.subject import At
 
 _FORMULA_FLOOR = 1e-30  # of the derivative: where values cancel, the estimated rounding of 65 digits may be too small
 _COMPLEX_FLOOR = 50  # ulps of the derivative that a complex step is trusted to at best
@@ -32,41 +32,57 @@ _DIFFERENCE_FLOOR = 450  # ulps of the derivative that a difference table is tru
 
 
 def formula_evidence(at: At, node: Input) -> Evidence | None:
-    """Differences at 65 digits along a random direction; None where a step leaves the domain: at its edge."""
-    import mpmath
+    """Differences at 65 digits along a random direction; None where a step leaves the domain: at its edge.
 
-    x, expected = at.x(node), at.expected
-    direction = _random_direction(at, x)
-    sharp = replace(at.point, values=expected.values)
-
-    def slope_of(output: Expr, centre: Precise) -> Slope:
-        move = partial(retract, node)
-        return precise.directional_derivative(output, sharp.values, node.name, direction, centre, sharp.sizes, move)
-
+    At a kink along it, those along each entry are taken too, or the kink of one would excuse errors of the others.
+    """
+    x = at.x(node)
+    along = [_random_direction(at, x)]
     try:
-        slope = slope_of(at.subject.output, expected.value)
-        rounded = _rounded_numbers(at.subject.output, sharp, slope_of, slope)
+        slopes = [_precise_slope(at, node, along[0])]
+        if slopes[0].kinked.any() and 1 < x.size <= differences.FULL_UP_TO:
+            entries = [row.reshape(x.shape) for row in np.diag(units_of(x).ravel())]
+            slopes = [*(_precise_slope(at, node, row) for row in entries), *slopes]
+            along = [*entries, *along]
     except NotPreciseError:
         return None
-    with mpmath.workdps(precise.MORE_DIGITS):
-        along = np.frompyfunc(mpmath.mpf, 1, 1)(direction.ravel())
-        uncertainty = expected.gradients[node.name].uncertainty.reshape(-1, along.size) @ abs(along)
-        size = np.max(np.maximum(precise.absolute(slope.low), precise.absolute(slope.high)), initial=mpmath.mpf(0))
-        bound = np.asarray(slope.uncertainty + rounded).ravel() + uncertainty + _FORMULA_FLOOR * size
     return Evidence(
         Route.FORMULA,
         at.number,
         node.name,
-        low=slope.low.reshape(1, -1),
-        high=slope.high.reshape(1, -1),
-        bound=np.asarray(bound).reshape(1, -1),
-        along=direction.reshape(1, -1),
-        natural=expected.natural,
+        low=np.stack([slope.low.ravel() for slope in slopes]),
+        high=np.stack([slope.high.ravel() for slope in slopes]),
+        bound=np.stack([_formula_bound(at, node, *pair) for pair in zip(along, slopes, strict=True)]),
+        along=np.stack([row.ravel() for row in along]),
+        natural=at.expected.natural,
         coarsest=at.subject.coarsest,
         shape=x.shape,
-        output_shape=expected.value.value.shape,
-        kinked=slope.kinked.reshape(1, -1),
+        output_shape=at.expected.value.value.shape,
+        kinked=np.stack([slope.kinked.ravel() for slope in slopes]),
     )
+
+
+def _precise_slope(at: At, node: Input, direction: np.ndarray) -> Slope:
+    """Return the slope along a direction, uncertain by the rounding of the formula's decimal numbers too."""
+    values, sizes = at.expected.values, at.point.sizes
+
+    def slope_of(output: Expr, centre: Precise) -> Slope:
+        move = partial(retract, node)
+        return precise.directional_derivative(output, values, node.name, direction, centre, sizes, move)
+
+    slope = slope_of(at.subject.output, at.expected.value)
+    rounded = _rounded_numbers(at.subject.output, replace(at.point, values=values), slope_of, slope)
+    return replace(slope, uncertainty=np.asarray(slope.uncertainty + rounded))
+
+
+def _formula_bound(at: At, node: Input, direction: np.ndarray, slope: Slope) -> np.ndarray:
+    import mpmath
+
+    with mpmath.workdps(precise.MORE_DIGITS):
+        along = np.frompyfunc(mpmath.mpf, 1, 1)(direction.ravel())
+        uncertainty = at.expected.gradients[node.name].uncertainty.reshape(-1, along.size) @ abs(along)
+        size = np.max(np.maximum(precise.absolute(slope.low), precise.absolute(slope.high)), initial=mpmath.mpf(0))
+        return np.asarray(slope.uncertainty.ravel() + uncertainty + _FORMULA_FLOOR * size)
 
 
 def _rounded_numbers(

@@ -177,9 +177,3 @@ def operation_count(exprs: Sequence[Expr], point: Point) -> int:
         elements = evaluate(element_count(node.shape), point.sizes)
         counts[node] = max([elements, *(evaluate(element_count(x.shape), point.sizes) for x in node.operands)])
     return sum(counts.values())
-
-
-def units_of(x: np.ndarray) -> np.ndarray:
-    """Return the size of each entry: its absolute value, else the largest of the array, else 1."""
-    sizes = np.abs(np.asarray(x, float))
-    return np.where(sizes > 0, sizes, float(np.max(sizes, initial=0.0)) or 1.0)

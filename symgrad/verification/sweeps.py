@@ -19,6 +19,7 @@ _COARSEST_OF_ALL = 0.05  # in float16, say
 _LEAST = float(np.finfo(float).smallest_subnormal)
 _OTHER_LADDER = 0.29  # of the steps of the first
 _KINK = "kink: between the one-sided slopes"
+_FLAT = "fun does not change by more than its rounding, so nothing is known of its derivative"
 _EDGE = "no difference could be taken: the edge of a domain"
 
 
@@ -85,6 +86,8 @@ def judge(judging: Judging, sweep: Sweep, number: int) -> Judged:
     if check.verdict is Verdict.FAIL:
         check, more = _confirmed(judging, sweep, number, evidence, check, floor)
         evaluations += more
+    if check.verdict is Verdict.PASS and _is_flat(evidence, sweep.found):
+        check = replace(check, verdict=Verdict.INCONCLUSIVE, detail=_FLAT, resolution=np.inf)
     projected = "" if _is_full(along) else f"{sweep.x.size} entries of {sweep.name} one by one, only random sums of all"
     notes = tuple(filter(None, [projected, *_hidden(evidence, sweep, judging.coarsest(sweep.eps))]))
     if check.verdict is not Verdict.FAIL:
@@ -160,6 +163,16 @@ def _evidence(judging: Judging, sweep: Sweep, number: int, along: np.ndarray, fl
     )
 
 
+def _is_flat(evidence: Evidence, found: np.ndarray) -> bool:
+    """Whether all differences are exactly 0, far and near, and the derivative is not."""
+    return not (evidence.low.any() or evidence.high.any() or evidence.terms) and bool(_products(evidence, found).any())
+
+
+def _products(evidence: Evidence, found: np.ndarray) -> np.ndarray:
+    assert evidence.along is not None
+    return np.asarray(evidence.along @ found.T)
+
+
 def _edge(sweep: Sweep, along: np.ndarray) -> str:
     if not _is_full(along):
         return _EDGE
@@ -185,7 +198,8 @@ def _hidden(evidence: Evidence, sweep: Sweep, coarsest: float) -> list[str]:
     """Return what is to be said of entries that change the value so little that rounding hides them."""
     if evidence.along is None or not _is_full(evidence.along) or not np.isfinite(evidence.low).all():
         return []
-    size = np.maximum(np.abs(evidence.low), np.abs(evidence.high)).max(axis=1)
+    size = np.maximum(np.abs(evidence.low), np.abs(evidence.high))
+    size = np.where(size > 0, size, np.abs(_products(evidence, sweep.found))).max(axis=1)
     resolution = evidence.bound.max(axis=1) / np.where(size > 0, size, np.inf)
     hidden = np.flatnonzero((resolution > coarsest) & (resolution < np.inf))
     if not hidden.size:

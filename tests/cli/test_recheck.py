@@ -61,6 +61,12 @@ def test_a_derivative_that_is_found_wrong_now_is_rejected(run, certified, monkey
     assert "changed: df/dx: A.T @ exp(A @ x) then, " in result.stdout
 
 
+@pytest.mark.parametrize("option", ["--seed", "--points"])
+def test_a_certificate_takes_no_seed_and_no_points(run, certified, option):
+    result = run("verify", str(certified), option, "3")
+    assert result.exit_code == 2 and "A certificate says itself what is checked" in result.stderr
+
+
 def test_points_that_the_seed_does_not_give_are_used_all_the_same(run, certified):
     """As where another version draws other points: it is checked at those of the certificate."""
 

@@ -128,6 +128,14 @@ def test_a_subgradient_at_a_kink_passes_and_is_labelled(case):
     assert report.passed and "kink" in report.checks[0].detail, str(report)
 
 
+def test_a_kink_among_many_entries_does_not_excuse_the_others():
+    x = np.append(0.0, np.linspace(0.1, 2, 59))
+    wrong = np.sign(x) * np.where(np.arange(60) == 5, 2, 1)
+    report = check_gradient(lambda x: np.abs(x).sum(), lambda x: wrong, x)
+    assert report.verdict is Verdict.INCONCLUSIVE and report.resolving_power > 0.1
+    assert "a wrong entry could hide" in report.reasons[0]
+
+
 def test_beyond_the_slopes_of_a_kink_is_wrong():
     report = check_gradient(lambda x: np.abs(x).sum(), lambda x: np.sign(x) + 1.001 * (x == 0), [0.0, 1.0])
     assert report.verdict is Verdict.FAIL
@@ -148,6 +156,14 @@ def test_rounding_that_hides_a_derivative_is_inconclusive():
     report = check_gradient(lambda x: np.sum((x + 1e8) - 1e8), np.ones_like, X)
     assert report.verdict is Verdict.INCONCLUSIVE and "rounding" in report.reasons[0]
     assert check_gradient(lambda x: np.sum((x + 1e8) - 1e8), lambda x: 2 + 0 * x, X).verdict is Verdict.FAIL
+
+
+def test_a_function_that_does_not_move_tells_nothing_of_its_derivative():
+    report = check_gradient(lambda x: 1e17 + x, lambda x: 5.0, 1.0)
+    assert report.verdict is Verdict.INCONCLUSIVE and "does not change" in report.reasons[0]
+    assert check_gradient(lambda x: 1e17 + 0 * x, lambda x: 0.0, 1.0).passed
+    beside = check_gradient(lambda x: x[0] + 1e-17 * x[1], lambda x: np.array([1.0, 7e-17]), [1.0, 1.0])
+    assert any("x[1]" in note for note in beside.not_checked)
 
 
 def test_what_counts_as_resolved_can_be_chosen():
@@ -197,6 +213,14 @@ def test_the_wrong_entry_of_many_is_found_by_bisection(change):
 
     report = check_gradient(cubic, wrong, x)
     assert report.verdict is Verdict.FAIL and "by x[4321] is" in report.reasons[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_exchanged_entries_of_equal_size_are_seen_by_every_seed(seed):
+    weights = np.arange(60.0)
+    wrong = weights.copy()
+    wrong[[3, 7]] = wrong[[7, 3]]
+    assert check_gradient(lambda x: weights @ x, lambda x: wrong, np.ones(60), seed=seed).verdict is Verdict.FAIL
 
 
 def test_many_variables_take_under_50_evaluations_per_direction():
@@ -386,6 +410,12 @@ def test_steps_that_raise_are_dropped():
     from math import acos, sqrt
 
     assert check_gradient(lambda x: acos(x[0]), lambda x: np.array([-1 / sqrt(1 - x[0] ** 2)]), [0.95]).passed
+
+
+@pytest.mark.parametrize("resolving", [0, -1e-6, float("nan"), float("inf")])
+def test_what_has_to_be_resolved_is_a_positive_number(resolving):
+    with pytest.raises(sg.InvalidValueError, match="resolving has to be a positive number"):
+        check_gradient(np.sum, np.ones_like, X, resolving=resolving)
 
 
 def test_points_must_not_be_negative():

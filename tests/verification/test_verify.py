@@ -139,6 +139,17 @@ def test_a_slope_outside_of_those_at_a_kink_fails():
     assert check("abs(x)", at={"x": 0.0}, points=0, formula=spoil("x", lambda g: g - 1.01)).verdict is Verdict.FAIL
 
 
+def test_a_kink_of_one_entry_does_not_excuse_another():
+    """Along a random direction the slopes of abs(x[0]) lie so far apart that an error of x[1] is between them."""
+    wrong_rule = spoil("x", lambda g: g + 0.25 * sg.maximum(g.inputs["x"], 0))
+    wrong = check("sum(abs(x))", at={"x": [0.0, 1.0, -2.0]}, points=0, formula=wrong_rule)
+    failed = {c.route: c.label for c in wrong.checks if c.verdict is Verdict.FAIL}
+    assert wrong.verdict is Verdict.FAIL and failed[Route.FORMULA] == "x[1]"
+    many = np.append(0.0, np.linspace(0.1, 2.0, 59))
+    blurred = check("sum(abs(x))", at={"x": many}, points=0)
+    assert blurred.verdict is Verdict.INCONCLUSIVE and "a wrong entry could hide" in blurred.reasons[0]
+
+
 def test_rounding_that_hides_the_derivative_is_inconclusive():
     at = {"x": 1e-7}
     report = check("(1 - cos(x))/x**2", at=at, points=0)
@@ -347,6 +358,34 @@ def test_what_is_out_of_its_domain_is_named_with_its_value(text, at, said):
     assert report.verdict is Verdict.INCONCLUSIVE
     assert "out of domain" in report.reasons[0]
     assert report.reasons[0].count(said) == 1
+
+
+def test_what_is_too_large_for_floats_is_not_called_undefined_alone():
+    report = check("exp(x)", at={"x": 1000.0}, points=0)
+    assert "too large for floats: exp(x) at x = 1000" in report.reasons[0]
+
+
+class _Crooked(InterpretedKernel):
+    """Its value is right at the first point, and has a wrong slope there."""
+
+    start = None
+
+    def value_and_grad(self, inputs=None, /, **named):
+        self.start = self.start or inputs
+        return super().value_and_grad(inputs, **named)
+
+    def __call__(self, inputs=None, /, **named):
+        value = super().__call__(inputs, **named)
+        near = self.start is not None and abs(inputs["x"] / self.start["x"] - 1) < 0.5
+        return value + 1e-3 * (inputs["x"] - self.start["x"]) if near else value
+
+
+def test_a_point_where_routes_contradict_each_other_is_not_replaced():
+    output = parse("x**2")
+    inputs, gradients = derivatives(output)
+    report = verify(output, inputs, gradients, _Crooked(output, gradients), points=1)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "disagree although the 50-digit checks pass" in report.reasons[0]
 
 
 def test_points_are_drawn_at_small_and_large_scales() -> None:
