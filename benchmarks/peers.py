@@ -1,17 +1,18 @@
 """How the peers are used: each function turns a loss in a peer's own notation into an implementation of a task.
 
 The loss takes the peer's array module and the inputs by name. Peers are imported when they are built, since most
-runs lack some of them.
+runs lack some of them. A timed call is the peer's own and returns what that one does: it is taken apart elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .task import Build, Call, Data
+from .task import Build, Call, Data, Results
 
 Loss: TypeAlias = Callable[..., Any]  # (module, **inputs) -> scalar
 
@@ -24,18 +25,14 @@ def with_jax(loss: Loss, wrt: Sequence[str]) -> Build:
 
         jax.config.update("jax_enable_x64", True)
         inputs = {name: jax.numpy.asarray(value, dtype=float) for name, value in data.items()}
-        active = {name: inputs[name] for name in wrt}
+        others = [name for name in inputs if name not in wrt]
 
-        def objective(variables: dict[str, Any], others: dict[str, Any]) -> Any:
-            return loss(jax.numpy, **{**others, **variables})
+        def objective(variables: tuple[Any, ...], *rest: Any) -> Any:
+            return loss(jax.numpy, **dict(zip(wrt, variables, strict=True)), **dict(zip(others, rest, strict=True)))
 
-        step = jax.jit(jax.value_and_grad(objective))
-
-        def call() -> list[Any]:
-            value, gradient = jax.block_until_ready(step(active, inputs))
-            return [value, *(gradient[name] for name in wrt)]
-
-        return call
+        step, ready = jax.jit(jax.value_and_grad(objective)), jax.block_until_ready
+        arguments = tuple(inputs[name] for name in wrt), *(inputs[name] for name in others)
+        return lambda: ready(step(*arguments))
 
     return build
 
@@ -55,11 +52,11 @@ def with_torch(loss: Loss, wrt: Sequence[str], compiled: bool = False) -> Build:
             return loss(torch, **inputs)
 
         torch.compiler.reset()  # all tasks share the code of `objective`, and compilations of one code are limited
-        forward = torch.compile(objective) if compiled else objective
+        forward, gradient = torch.compile(objective) if compiled else objective, torch.autograd.grad
 
-        def call() -> list[Any]:
+        def call() -> Results:
             value = forward(inputs)
-            return [value.detach(), *torch.autograd.grad(value, active)]
+            return value, gradient(value, active)
 
         return call
 
@@ -79,7 +76,7 @@ def with_pytensor(loss: Loss, wrt: Sequence[str]) -> Build:
         gradient = pytensor.grad(value, [symbols[name] for name in wrt])
         function = pytensor.function(list(symbols.values()), [value, *gradient], on_unused_input="ignore")
         function.trust_input = True  # the arrays are as declared: no checks in a call
-        return lambda: function(*arrays.values())
+        return partial(function, *arrays.values())
 
     return build
 
@@ -106,7 +103,7 @@ def with_casadi(loss: Loss, wrt: Sequence[str], scalar_graph: bool = False) -> B
         for k, result in enumerate(results):
             buffer.set_res(k, memoryview(result.T))
 
-        def call() -> list[Any]:
+        def call() -> Results:
             run()
             return results
 

@@ -56,13 +56,15 @@ def implementations_of(variant: Variant) -> dict[str, Build]:
 def one_by_one(results: Results) -> list[Any]:
     """Return results in one list: a function may return the value and, in a tuple or a dict, the derivatives.
 
+    Tensors of Torch are taken out of the graph that made them.
+
     >>> one_by_one([1.0, (2.0, 3.0)]), one_by_one((1.0, {"x": 2.0}))
     ([1.0, 2.0, 3.0], [1.0, 2.0])
     """
     row: list[Any] = []
     for result in results:
         inner = result.values() if isinstance(result, Mapping) else result if isinstance(result, tuple) else (result,)
-        row.extend(inner)
+        row.extend(x.detach() if hasattr(x, "detach") else x for x in inner)
     return row
 
 

@@ -92,8 +92,7 @@ def numba_points(data: Data) -> Call:
 
 
 def numba_one(data: Data) -> Call:
-    kernel, arguments = njit(by_hand_once), tuple(data.values())
-    return lambda: kernel(*arguments)
+    return partial(njit(by_hand_once), *data.values())
 
 
 def loss(np: Any, x: Any, x1: Any, s: Any, w: Any, t: Any, phi: Any) -> Any:
@@ -111,12 +110,7 @@ def jax_points(data: Data) -> Call:
         return loss(jax.numpy, *inputs)
 
     step = jax.jit(jax.vmap(jax.value_and_grad(objective, argnums=tuple(range(6)))))
-
-    def call() -> Results:
-        value, gradient = jax.block_until_ready(step(*arrays))
-        return [value, *gradient]
-
-    return call
+    return lambda: jax.block_until_ready(step(*arrays))
 
 
 def torch_points(data: Data, compiled: bool = False) -> Call:
@@ -132,7 +126,7 @@ def torch_points(data: Data, compiled: bool = False) -> Call:
 
     def call() -> Results:
         value = forward(*inputs)
-        return [value.detach(), *torch.autograd.grad(value, inputs, ones)]
+        return value, torch.autograd.grad(value, inputs, ones)
 
     return call
 
@@ -165,7 +159,7 @@ def pytensor_points(data: Data) -> Call:
     value = loss(pt, *symbols)
     function = pytensor.function(symbols, [value, *pytensor.grad(pt.sum(value), symbols)])
     function.trust_input = True
-    return lambda: function(*data.values())
+    return partial(function, *data.values())
 
 
 def heyoka_points(data: Data) -> Call:

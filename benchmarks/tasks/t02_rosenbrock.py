@@ -63,11 +63,12 @@ def heyoka_build(data: Data) -> Call:
     value = heyoka.sum([100.0 * (x[i + 1] - x[i] ** 2.0) ** 2.0 + (1.0 - x[i]) ** 2.0 for i in range(n - 1)])
     derivatives = heyoka.diff_tensors([value], diff_args=x).gradient
     function = heyoka.cfunc([value, *derivatives], x, compact_mode=n > 200)
-    results = np.empty(n + 1)
+    results, point = np.empty(n + 1), data["x"]
+    both = results[:1].reshape(()), results[1:]
 
     def call() -> Results:
-        function(data["x"], outputs=results)
-        return [results[0], results[1:]]
+        function(point, outputs=results)
+        return both
 
     return call
 

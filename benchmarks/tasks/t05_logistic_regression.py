@@ -144,6 +144,7 @@ def pytensor_hessian(data: Data) -> Call:
     symbols = pt.dmatrix("X"), pt.dvector("y"), pt.dvector("w"), pt.dscalar("lam")
     hessian = pytensor.gradient.hessian(pytensor_loss(pt, *symbols), symbols[2])
     function = pytensor.function(list(symbols), hessian)
+    function.trust_input = True
     arguments = [np.asarray(value) for value in data.values()]
     return lambda: [function(*arguments)]
 

@@ -101,11 +101,12 @@ def heyoka_build(data: Data) -> Call:
     value = energy(q, m, heyoka.sqrt, bodies)
     gradient = heyoka.diff_tensors([value], diff_args=q, diff_order=1).gradient
     function = heyoka.cfunc([value, *gradient], q, compact_mode=bodies > 8)
-    results = np.empty(1 + 3 * bodies)
+    results, positions, masses = np.empty(1 + 3 * bodies), data["q"], data["m"]
+    both = results[:1].reshape(()), results[1:]
 
     def call() -> Results:
-        function(data["q"], outputs=results, pars=data["m"])
-        return [results[0], results[1:]]
+        function(positions, outputs=results, pars=masses)
+        return both
 
     return call
 

@@ -120,10 +120,11 @@ def casadi_loop(data: Data) -> Call:
     buffer.set_arg(0, memoryview(start))
     buffer.set_arg(1, memoryview(points))
     buffer.set_res(0, memoryview(states))
+    last = states[-1]
 
     def call() -> Results:
         run()
-        return states[-1]
+        return last
 
     call.owners = (buffer, fit, start, points)
     return call
