@@ -53,7 +53,8 @@ def verify(
     (`seed` fixes them); `at` gives values of inputs for one more point, or a list of such for several. With `order=2`
     the Hessian of a scalar is checked as well, as the derivative of the checked gradient and for its symmetry; with
     `products` the kernels of `jvp` and `vjp`; with `batch` the kernel for many points. `dtype` is that of the kernels.
-    Errors: ShapeError for `order=2` of a formula that is not a scalar, InvalidValueError for another order.
+    Errors: ShapeError for `order=2` of a formula that is not a scalar, InvalidValueError for another order and for
+    a negative seed or number of points, OperandError where there is nothing to differentiate by.
 
     >>> verify("sum(exp(x))").passed
     True
@@ -64,6 +65,10 @@ def verify(
     nodes = resolve(output, wrt)
     if order not in (1, 2):
         raise InvalidValueError(f"derivatives of order 1 or 2 are checked, not {order}")
+    if seed < 0 or points < 0:
+        raise InvalidValueError(f"seed and points have to be 0 or more, not {seed} and {points}")
+    if not nodes:
+        raise OperandError("there is nothing to differentiate by")
     if order == 2:
         check_flat(nodes)
         need_scalar(output, "a Hessian")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from symgrad.report.certificate import content_of
-from symgrad.report.outline import headline
+from symgrad.report.outline import caught, headline
 from symgrad.report.reading import Certificate, real
 from symgrad.verification import Report, Verdict
 
@@ -34,6 +34,8 @@ def contradictions(certified: Certificate, report: Report) -> list[str]:
     power = real(certified.content["resolving_power"], "resolving_power")
     if not power >= report.resolving_power / _SPREAD:
         found.append(f"it would have caught errors of {power:.1g}, it says; the new check {report.resolving_power:.1g}")
+    if certified.content["headline"] != claimed + caught(power):
+        found.append("its headline says otherwise than its resolving power")
     found += [
         f"its error of {route}, {name or 'value'}, point {point}, is {old:.1e}: far beyond the bound of the new check"
         for (route, name, point), (old, _, bound) in _figures(certified, report).items()

@@ -53,9 +53,16 @@ def headline(report: Report) -> str:
     found = blocks(report)
     passed = sum(block.verdict is Verdict.PASS for block in found)
     text = f"{report.verdict.value}: {passed} of {count(len(found), 'derivative block')} at {_points(report)}"
-    if math.isfinite(report.resolving_power):
-        return f"{text}, smallest error that would have been caught {report.resolving_power:.1g}"
-    return text
+    return text + caught(report.resolving_power)
+
+
+def caught(power: float) -> str:
+    """Return the end of a headline: how small an error would have been caught; empty where that is not known.
+
+    >>> caught(2e-14), caught(math.inf)
+    (', smallest error that would have been caught 2e-14', '')
+    """
+    return f", smallest error that would have been caught {power:.1g}" if math.isfinite(power) else ""
 
 
 def blocks(report: Report) -> list[Block]:

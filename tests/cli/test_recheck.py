@@ -61,6 +61,19 @@ def test_a_derivative_that_is_found_wrong_now_is_rejected(run, certified, monkey
     assert "changed: df/dx: A.T @ exp(A @ x) then, " in result.stdout
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"resolving_power": {"decimal": "nan", "hex": "nan"}},
+        {"headline": "PASS: 3 of 3 derivative blocks at 4 points, smallest error that would have been caught 1e-99"},
+    ],
+)
+def test_what_would_have_been_caught_is_not_to_be_embellished(run, certified, lie):
+    change(certified, lambda content: content.update(lie))
+    result = run("verify", str(certified))
+    assert result.exit_code == 1 and "its headline" in result.stdout
+
+
 @pytest.mark.parametrize("option", ["--seed", "--points"])
 def test_a_certificate_takes_no_seed_and_no_points(run, certified, option):
     result = run("verify", str(certified), option, "3")

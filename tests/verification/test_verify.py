@@ -360,6 +360,14 @@ def test_what_is_out_of_its_domain_is_named_with_its_value(text, at, said):
     assert report.reasons[0].count(said) == 1
 
 
+def test_what_cannot_be_asked_is_said():
+    with pytest.raises(OperandError, match="nothing to differentiate by"):
+        sg.verify("sum(x)", wrt=[])
+    for wrong in ({"seed": -1}, {"points": -1}):
+        with pytest.raises(sg.InvalidValueError, match="seed and points have to be 0 or more"):
+            sg.verify("sum(x)", **wrong)
+
+
 def test_what_is_too_large_for_floats_is_not_called_undefined_alone():
     report = check("exp(x)", at={"x": 1000.0}, points=0)
     assert "too large for floats: exp(x) at x = 1000" in report.reasons[0]
