@@ -30,6 +30,7 @@ from symgrad.verification.claim_text import read_beside, read_claim, with_inputs
 from symgrad.verification.claims import Claim, check_claims
 from symgrad.verification.products import Batched, Pulled, Pushed, Some
 from symgrad.verification.provenance import describe, describe_second, request_of
+from symgrad.verification.sampling import size_names
 from symgrad.verification.second import Second, with_second
 
 
@@ -67,6 +68,10 @@ def verify(
         raise InvalidValueError(f"derivatives of order 1 or 2 are checked, not {order}")
     if seed < 0 or points < 0:
         raise InvalidValueError(f"seed and points have to be 0 or more, not {seed} and {points}")
+    known = size_names(output.inputs.values())
+    strange = [name for name in sizes or {} if name not in known]
+    if strange:
+        raise UnknownNameError(f"there is no size {strange[0]}; the formula has {', '.join(known) or 'none'}")
     if not nodes:
         raise OperandError("there is nothing to differentiate by")
     if order == 2:

@@ -278,3 +278,8 @@ def test_formula_is_the_text_without_the_signature() -> None:
     gradient = sg.grad("f(x[n]) = sum(exp(x))", "x")
     assert str(gradient) == "f(x[n]) = exp(x)"
     assert gradient.formula() == "exp(x)"
+
+
+def test_a_size_that_the_formula_does_not_have_is_refused():
+    with pytest.raises(sg.UnknownNameError, match="there is no size q; the formula has n"):
+        sg.verify("f(x[n]) = sum(x)", sizes={"q": 3})

@@ -16,7 +16,7 @@ from symgrad.verification.model import Check, Point, Report, Request, Route, Ver
 from symgrad.verification.planted import plant, tally
 from symgrad.verification.pooling import pool
 from symgrad.verification.precise import as_float
-from symgrad.verification.sampling import Sampler
+from symgrad.verification.sampling import Sampler, random_source
 
 DRAWS_OF_A_POINT = 3
 SCALES = (1.0, 1e-3, 1e3)  # of the first points that are drawn
@@ -49,7 +49,7 @@ def verify(
     Errors: ShapeError, UnknownNameError for `at` and `sizes` that do not fit the formula.
     """
     started = time.perf_counter()
-    rng = np.random.default_rng(seed)
+    rng = random_source(seed)
     inputs = tuple({**output.inputs, **{x.name: x for x in wrt}}.values())
     subject = Subject.of(output, wrt, gradients, kernel, routes)
     sampler = Sampler(output, inputs, rng, kernel.dtype, dict(sizes or {}))
@@ -148,7 +148,7 @@ def _conclude(
     if not checks and not reasons:
         return Verdict.FAIL, ["nothing was compared"]
     opened = [check for check in checks if _is_open(check)]
-    why = [*reasons, *dict.fromkeys(map(_explain, opened))]
+    why = [*dict.fromkeys([*reasons, *map(_explain, opened)])]
     for number in range(len(points)):
         seen = {check.input for check in checks if check.point == number and check.verdict is Verdict.PASS}
         if not opened and not set(names) <= seen:

@@ -20,6 +20,7 @@ from symgrad.verification.differences import units_of
 from symgrad.verification.foreign import Pair, Place, as_floats, entry_text, read_place
 from symgrad.verification.model import Check, Point, Report, Route, Verdict
 from symgrad.verification.probing import Function
+from symgrad.verification.sampling import random_source
 from symgrad.verification.sweeps import Judged, Judging, Sweep, judge, judge_symmetry
 
 _SPREAD = 0.1  # how far other points lie from x
@@ -67,7 +68,7 @@ def check_gradient(
         raise InvalidValueError(f"points has to be 0 or more, not {points}")
     if resolving is not None and not 0 < resolving < np.inf:
         raise InvalidValueError(f"resolving has to be a positive number, not {resolving}")
-    rng = np.random.default_rng(seed)
+    rng = random_source(seed)
     place = read_place(x, args, fun)
     if hess is not None and place.form is not None:
         raise OperandError("hess is checked for one array x, not for several")

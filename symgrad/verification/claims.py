@@ -31,7 +31,7 @@ from symgrad.verification.manifold import CURVED, nearest, project_step, retract
 from symgrad.verification.mistakes import Comparison, diagnose
 from symgrad.verification.model import Check, Point, Report, Route, Statement, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
-from symgrad.verification.sampling import Sampler, size_names, violations
+from symgrad.verification.sampling import Sampler, random_source, size_names, violations
 from symgrad.verification.subject import MOST_PRECISE_OPERATIONS, operation_count
 
 _KINK = "kink: between the one-sided slopes"
@@ -69,7 +69,7 @@ def check_claims(
 
     Errors: ShapeError, UnknownNameError for `at` and `sizes` that do not fit the formula.
     """
-    rng = np.random.default_rng(seed)
+    rng = random_source(seed)
     inputs = tuple({**output.inputs, **{claim.node.name: claim.node for claim in claims}}.values())
     sampler = Sampler(output, inputs, rng, "float64", dict(sizes or {}))
     case = _Case(output, inputs, layout, sampler)

@@ -15,7 +15,7 @@ import numpy as np
 
 from symgrad.backends.membership import require
 from symgrad.backends.reference import bind_sizes, call_reference, check_requirements, evaluate_reference
-from symgrad.core.dims import Dim, evaluate
+from symgrad.core.dims import Dim, element_count, evaluate
 from symgrad.core.domain import Domain, Interval
 from symgrad.core.expr import Apply, Expr, Input, postorder
 from symgrad.diff.tangent import manifold
@@ -28,9 +28,17 @@ _ATTEMPTS = 80
 _HUGE = {"float64": 1e60, "float32": 1e12}
 _WORST_CONDITION = 1e3
 _WRITTEN = 80
+_MOST_ELEMENTS = 20_000_000  # of one array; a check holds some twenty copies
 
 # Different from each other, so that a transposed or swapped axis cannot go unnoticed; tall first.
 _SIZE_PLANS = ((4, 3, 2), (2, 3, 4), (5, 2, 3), (7, 5, 6), (11, 9, 10))
+
+
+def random_source(seed: int) -> np.random.Generator:
+    """Return what draws for a seed. InvalidValueError for one that is negative or no whole number."""
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise InvalidValueError(f"a seed is a whole number, 0 or more, not {seed!r}")
+    return np.random.default_rng(seed)
 
 
 def draw_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -113,6 +121,7 @@ class Sampler:
             sizes = self._sizes(known, (number + plan) % len(_SIZE_PLANS))
             try:
                 check_requirements([self.output], sizes)
+                self._refuse_large(sizes)
                 return self._draw_values(sizes, fixed)
             except (ShapeError, InvalidValueError) as error:
                 failure = failure or error
@@ -135,12 +144,26 @@ class Sampler:
         for name in at:
             if name not in names:
                 raise UnknownNameError(f"there is no input {name}; the formula has {', '.join(sorted(names))}")
-        given = {name: np.asarray(value, self.dtype) for name, value in at.items()}
+        given = {name: self._numbers(name, value) for name, value in at.items()}
         for node in self.inputs:
             if node.name in given and given[node.name].ndim == node.ndim:
                 require(node, given[node.name], thorough=True)
                 given[node.name] = nearest(node, given[node.name])
         return given
+
+    def _numbers(self, name: str, value: Any) -> np.ndarray:
+        try:
+            return np.asarray(value, self.dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidValueError(f"the value of {name} is no array of real numbers: {error}") from None
+
+    def _refuse_large(self, sizes: Mapping[str, int]) -> None:
+        for node in postorder(self.output):
+            elements = evaluate(element_count(node.shape), sizes)
+            if elements > _MOST_ELEMENTS:
+                raise InvalidValueError(
+                    f"{written(node)} has {elements} entries, and arrays of more than {_MOST_ELEMENTS} are not checked"
+                )
 
     def _sizes(self, known: Mapping[str, int], plan: int) -> dict[str, int]:
         names = dict.fromkeys(name for name in size_names(self.inputs) if name not in known)

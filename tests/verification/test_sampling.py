@@ -5,7 +5,7 @@ import symgrad as sg
 from symgrad.core.domain import NONNEGATIVE, POSITIVE, REALS, Interval, MatrixDomain
 from symgrad.errors import InvalidValueError, ShapeError, UnknownNameError
 from symgrad.syntax import parse
-from symgrad.verification.sampling import Sampler, blame, inside, size_names, violations
+from symgrad.verification.sampling import Sampler, blame, inside, random_source, size_names, violations
 
 
 def sampler(text, seed=0, **options):
@@ -146,3 +146,20 @@ def test_a_size_that_no_input_tells_may_be_given():
     gradient = sg.grad("f(lam, x[n]) = log(lam)*sum(x)", "x")
     assert violations(gradient, {"lam": np.array(2.0)}, sizes={"n": 3}) == []
     assert blame(gradient, {"lam": np.array(-2.0)}, {"n": 3}) == "log(lam) at lam = -2"
+
+
+def test_arrays_that_are_too_large_are_not_drawn():
+    with pytest.raises(InvalidValueError, match="x has 100000000 entries"):
+        sampler("f(x[100000000]) = sum(x)").draw()
+
+
+@pytest.mark.parametrize("value", ["a", 10**400, [[1], [2, 3]], 1j])
+def test_a_value_that_is_no_number_is_refused(value):
+    with pytest.raises(InvalidValueError, match="the value of x"):
+        sampler("sin(x)").draw(0, {"x": value})
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(InvalidValueError, match="a seed is a whole number"):
+        random_source(seed)
