@@ -41,7 +41,8 @@ def test_types_are_shipped():
 def test_files_beside_the_modules_are_shipped():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["symgrad"]
     shipped = {path for pattern in patterns for path in (ROOT / "symgrad").glob(pattern)}
-    beside = {path for path in (ROOT / "symgrad").rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    files = [path for path in (ROOT / "symgrad").rglob("*.*") if path.is_file() and "__pycache__" not in path.parts]
+    beside = {path for path in files if path.suffix != ".py"}
     assert beside == shipped and len(shipped) >= 3
 
 
