@@ -27,9 +27,10 @@ from symgrad.core.expr import Expr, Flat, Input, NotDifferentiable, OpDef, all_o
 from symgrad.diff.jacobian import jacobian  # noqa: E402
 from symgrad.errors import InvalidValueError, ShapeError  # noqa: E402
 from symgrad.syntax import parse  # noqa: E402
-from symgrad.verification.checks import Examination, Subject, examine, operation_count  # noqa: E402
+from symgrad.verification.checks import Examination, examine  # noqa: E402
 from symgrad.verification.model import Point  # noqa: E402
 from symgrad.verification.sampling import Sampler, size_names  # noqa: E402
+from symgrad.verification.subject import Subject, operation_count  # noqa: E402
 
 PER_OP = 3
 LARGEST_JACOBIAN = 150  # elements; of larger ones the 50-digit evaluation takes seconds

@@ -26,8 +26,9 @@ from symgrad.lowering import lower
 from symgrad.lowering.kernel_ir import Access, Accumulate, Compute, Fill, Load, Loop, Matmul, Program, Statement, Store
 from symgrad.simplify import simplify
 from symgrad.syntax.python_source import Scope
-from symgrad.verification.checks import Examination, GradientKernel, Subject, examine
+from symgrad.verification.checks import Examination, examine
 from symgrad.verification.model import Point, Route, Verdict
+from symgrad.verification.subject import GradientKernel, Subject
 
 POINTS = 2
 FAR = 1000.0  # added to the inputs; exp and the like overflow there unless the program takes care

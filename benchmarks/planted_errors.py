@@ -27,9 +27,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.corpus import PER_OP, Problem, formulas, is_defined, limited, registry
 from benchmarks.rules import RULES
-from symgrad.verification.checks import Examination, Subject
+from symgrad.verification.checks import Examination
 from symgrad.verification.model import Point, Route, Verdict
 from symgrad.verification.planted import Level, Version, plant, versions_of
+from symgrad.verification.subject import Subject
 
 MOST_SECONDS = 12.0  # of a formula
 SCALES = (1e-6, 1.0, 1e6)

@@ -84,21 +84,22 @@ def command(
     Exit status: 0 passed, 1 failed, 2 bad input, 3 inconclusive; with --all the worst, of 1, 2, 3, 0.
     """
     destinations = Destinations(html, json, junit)
-    more: dict[str, Any] = {"order": 1 + hessian, "products": products, "batch": batch, "dtype": dtype}
-    asked = {"seed": seed, "points": points, **more}
+    asked: dict[str, Any] = {"seed": seed, "points": points, "order": 1 + hessian}
+    asked |= {"products": products, "batch": batch, "dtype": dtype}
+    of_kernels = hessian or products or batch or dtype != "float64"
     declared = bool(shapes or assumptions or at or data)
     if layout != Layout.DEFAULT.value and not claims:
         raise click.UsageError("--layout is that of a --claim, and none is given.")
     if claims and (whole_file or json or (text is not None and is_certificate(text))):
         raise click.UsageError("--claim is for one formula, and has no certificate; --html and --junit it may have.")
-    if claims and (hessian or products or batch or dtype != "float64"):
+    if claims and of_kernels:
         raise click.UsageError("--hessian, --products, --batch and --dtype are for kernels; a --claim has none.")
     if whole_file:
         if declared or (text is None) == (file is None):
             raise click.UsageError("--all takes one file, and declarations in its formulas: f(A[n, n]: spd) = ...")
         return verify_all(text or file or "", wrt, asked, destinations)
     if text is not None and is_certificate(text):
-        if declared or wrt or hessian or products or batch or dtype != "float64" or _is_given("seed", "points"):
+        if declared or wrt or of_kernels or _is_given("seed", "points"):
             raise click.UsageError("A certificate says itself what is checked; give no more than files to write.")
         return recheck(text, destinations)
     destinations.check(file)

@@ -28,11 +28,11 @@ from symgrad.core.expr import Expr, Input, postorder
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.simplify import simplify
 from symgrad.verification import precise, rounding
-from symgrad.verification.checks import operation_count
 from symgrad.verification.differences import differentiate
 from symgrad.verification.manifold import retract
 from symgrad.verification.model import Point
 from symgrad.verification.precise import NotPreciseError
+from symgrad.verification.subject import operation_count
 
 EPS = float(np.finfo(float).eps)
 SHARPEST = 450 * EPS  # of the derivative: what a difference table is trusted to at best

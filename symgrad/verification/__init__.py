@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,12 +10,14 @@ import numpy as np
 
 from symgrad.core.expr import Expr, Input
 from symgrad.errors import InvalidValueError
-from symgrad.verification.checks import Examination, GradientKernel, MoreRoutes, Subject, examine
+from symgrad.verification.checks import Examination, examine
 from symgrad.verification.model import Check, Point, Report, Request, Route, Verdict
 from symgrad.verification.planted import plant, tally
 from symgrad.verification.pooling import pool
 from symgrad.verification.precise import as_float
+from symgrad.verification.provenance import versions
 from symgrad.verification.sampling import Sampler, random_source
+from symgrad.verification.subject import GradientKernel, MoreRoutes, Subject
 
 DRAWS_OF_A_POINT = 3
 SCALES = (1.0, 1e-3, 1e3)  # of the first points that are drawn
@@ -83,7 +84,7 @@ def verify(
         resolving_power=_resolving_power(checks),
         reasons=tuple(why),
         not_checked=tuple(notes),
-        versions=_versions(),
+        versions=versions("numpy", "mpmath"),
         curves=examinations[0].curves if examinations else (),
         evaluations=sum(examination.evaluations for examination in examinations),
         pooled=pool(findings) if findings else None,
@@ -193,9 +194,3 @@ def _resolving_power(checks: Sequence[Check]) -> float:
 def _sharpest(routes: Mapping[Route, float]) -> float:
     chain = max(routes.get(Route.FORMULA, np.inf), routes.get(Route.GRADIENT, np.inf))
     return float(min(chain, routes.get(Route.DIFFERENCES, np.inf), routes.get(Route.COMPLEX, np.inf)))
-
-
-def _versions() -> dict[str, str]:
-    import mpmath
-
-    return {"python": platform.python_version(), "numpy": np.__version__, "mpmath": mpmath.__version__}

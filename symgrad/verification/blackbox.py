@@ -8,7 +8,6 @@ the last digit of the inputs.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,9 @@ import numpy as np
 from symgrad.errors import InvalidValueError, OperandError, ShapeError
 from symgrad.verification.differences import units_of
 from symgrad.verification.foreign import Pair, Place, as_floats, entry_text, read_place
-from symgrad.verification.model import Check, Point, Report, Route, Verdict
+from symgrad.verification.model import Check, Point, Report, Route, Verdict, worst
 from symgrad.verification.probing import Function
+from symgrad.verification.provenance import versions
 from symgrad.verification.sampling import random_source
 from symgrad.verification.sweeps import Judged, Judging, Sweep, judge, judge_symmetry
 
@@ -246,11 +246,9 @@ def _judge_hessian(
 
 def _report(found: Sequence[Examined], notes: dict[str, None], seed: int) -> Report:
     checks = tuple(check for each in found for check in each.checks)
-    verdicts = {check.verdict for check in checks}
-    verdict = next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in verdicts), Verdict.PASS)
     names = dict.fromkeys(check.input for check in checks if check.input is not None)
     return Report(
-        verdict=verdict if checks else Verdict.FAIL,
+        verdict=worst(check.verdict for check in checks) if checks else Verdict.FAIL,
         wrt=tuple(names),
         checks=checks,
         points=tuple(each.point for each in found),
@@ -258,6 +256,6 @@ def _report(found: Sequence[Examined], notes: dict[str, None], seed: int) -> Rep
         resolving_power=max((check.resolution for check in checks), default=np.inf),
         reasons=tuple(dict.fromkeys(reason for each in found for reason in each.reasons)),
         not_checked=tuple(dict.fromkeys([*(note for each in found for note in each.notes), *notes])),
-        versions={"python": platform.python_version(), "numpy": np.__version__},
+        versions=versions("numpy"),
         evaluations=sum(each.evaluations for each in found),
     )

@@ -27,41 +27,15 @@ from symgrad.verification.routes import (
     gradient_evidence,
 )
 from symgrad.verification.sampling import blame, written
-from symgrad.verification.subject import (
-    At,
-    Expected,
-    GradientKernel,
-    MoreRoutes,
-    Subject,
-    expect,
-    operation_count,
-)
+from symgrad.verification.subject import At, Subject, expect
 
-__all__ = [
-    "At",
-    "Examination",
-    "Expected",
-    "Finding",
-    "GradientKernel",
-    "MoreRoutes",
-    "Subject",
-    "examine",
-    "operation_count",
-    "weigh",
-]
-
-_FROM_OUTSIDE = (
-    Route.FORMULA,
-    Route.DIFFERENCES,
-    Route.COMPLEX,
-)  # routes that know nothing of the derivative's formula
+# routes that know nothing of the derivative's formula
+_FROM_OUTSIDE = (Route.FORMULA, Route.DIFFERENCES, Route.COMPLEX)
 _OUTSIDE = "out of domain or too large for floats"
 _OUTSIDER = {
     Route.DIFFERENCES: "differences of the kernel disagree",
     Route.COMPLEX: "a complex step in the formula disagrees",
 }
-
-
 _REPLACEABLE = (Route.FORMULA, Route.DIFFERENCES, Route.ADJOINT)
 
 

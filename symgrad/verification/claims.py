@@ -7,7 +7,6 @@ usual mistakes are tried: sign, factor, transpose.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,16 +24,16 @@ from symgrad.diff.tangent import manifold
 from symgrad.errors import InvalidValueError, SymgradError
 from symgrad.verification import precise, rounding
 from symgrad.verification.differences import units_of
-from symgrad.verification.evidence import TINY, Evidence
+from symgrad.verification.evidence import KINK, TINY, Evidence
 from symgrad.verification.foreign import entry_text, index_of
 from symgrad.verification.manifold import CURVED, nearest, project_step, retract, sharpen
 from symgrad.verification.mistakes import Comparison, diagnose
 from symgrad.verification.model import Check, Point, Report, Route, Statement, Verdict
 from symgrad.verification.precise import NotPreciseError, Precise, Slope
+from symgrad.verification.provenance import versions
 from symgrad.verification.sampling import Sampler, random_source, size_names, violations
 from symgrad.verification.subject import MOST_PRECISE_OPERATIONS, operation_count
 
-_KINK = "kink: between the one-sided slopes"
 _DISAGREE = "differences and symgrad's derivative do not agree about it"
 _SHORT = 2  # digits of the numbers of a counter-example
 _KEPT_BY_ROUNDING = {Property.SYMMETRIC, Property.SKEW, Property.DIAGONAL, Property.LOWER, Property.UPPER}
@@ -100,15 +99,9 @@ def check_claims(
         resolving_power=max((check.resolution for check in checks if check.decisive), default=np.inf),
         reasons=tuple(dict.fromkeys(reasons)) if verdict is not Verdict.PASS else (),
         not_checked=tuple(dict.fromkeys(each.note for each in seen if each.note)),
-        versions=_versions(),
+        versions=versions("numpy", "mpmath"),
         statements=tuple(_statements(output, claims)),
     )
-
-
-def _versions() -> dict[str, str]:
-    import mpmath
-
-    return {"python": platform.python_version(), "numpy": np.__version__, "mpmath": mpmath.__version__}
 
 
 def _verdict(checks: Sequence[Check], some_missing: bool) -> Verdict:
@@ -320,7 +313,7 @@ def _judge(claim: Claim, values: _Values, number: int) -> list[Check]:
         bound=np.asarray(bound).reshape(1, -1),
         along=along,
         natural=values.natural,
-        detail=_KINK if slope.kinked.any() else "",
+        detail=KINK if slope.kinked.any() else "",
     ).judge(values.placed)
     return _weigh(same, sloped, bool(slope.kinked.any()))
 

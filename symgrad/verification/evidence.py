@@ -18,6 +18,7 @@ from symgrad.verification.model import Check, Route, Verdict
 COARSEST = 1e-6  # a check that would not see a relative error of this size says nothing
 TINY = 1e-300
 _ZERO = 1e-40  # of the natural size of a derivative: 50 digits do not tell it from zero
+KINK = "kink: between the one-sided slopes"  # where it is not said of which entry
 _HIDDEN = "rounding hides the derivative"
 _BETWEEN = "a wrong entry could hide between them"
 

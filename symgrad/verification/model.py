@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -19,6 +19,16 @@ class Verdict(Enum):
     PASS = "PASS"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return FAIL if any failed, INCONCLUSIVE if any is open, and PASS otherwise.
+
+    >>> worst([Verdict.PASS, Verdict.INCONCLUSIVE])
+    <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
+    """
+    order = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+    return max(verdicts, key=order.index, default=Verdict.PASS)
 
 
 class Route(Enum):

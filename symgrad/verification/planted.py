@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.verification import precise
 from symgrad.verification.checks import Examination, Finding, weigh
-from symgrad.verification.model import Planted, Route, Verdict
+from symgrad.verification.model import Planted, Route, Verdict, worst
 
 FACTORS = (1e-4, 1e-6, 1e-9)  # how far from 1; how small an error is still seen is a matter of rounding
 
@@ -152,8 +152,7 @@ def _verdict(place: _Place, version: Version, level: Level) -> Verdict:
     with mpmath.workdps(precise.MORE_DIGITS):
         found = [version.change(x.found) if on else x.found for x, on in zip(place.group, changed, strict=True)]
     checks = [x.evidence.judge(array) for x, array in zip(place.group, found, strict=True)]
-    verdicts = {check.verdict for check in weigh(checks, place.exact) if check.decisive}
-    return next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in {*verdicts, Verdict.PASS})
+    return worst(check.verdict for check in weigh(checks, place.exact) if check.decisive)
 
 
 def _is_plainly_outside(finding: Finding, version: Version) -> bool:

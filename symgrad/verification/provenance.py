@@ -40,7 +40,7 @@ def describe(
         request=request,
         statements=statements,
         hashes=hashes,
-        versions={**(report.versions or {}), **versions()},
+        versions={**(report.versions or {}), **versions(*PACKAGES)},
         machine=machine(),
     )
 
@@ -136,9 +136,9 @@ def sha256(text: str) -> str:
 
 
 @cache
-def versions() -> Mapping[str, str]:
-    """Return the versions of what computes and checks, without importing it."""
-    return {name: metadata.version(name) for name in PACKAGES}
+def versions(*packages: str) -> Mapping[str, str]:
+    """Return the versions of Python and of packages, without importing them."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
 @cache

@@ -11,10 +11,10 @@ from symgrad.backends.reference import evaluate_reference
 from symgrad.core.dims import Dim
 from symgrad.core.expr import Expr, Input, postorder
 from symgrad.verification import rounding
-from symgrad.verification.checks import GradientKernel
 from symgrad.verification.evidence import COARSEST, TINY, Evidence
-from symgrad.verification.model import Check, Point, Report, Route, Verdict
+from symgrad.verification.model import Check, Point, Report, Route, Verdict, worst
 from symgrad.verification.sampling import size_names
+from symgrad.verification.subject import GradientKernel
 
 Verify = Callable[[Expr, Mapping[str, Expr], GradientKernel], Report]
 
@@ -116,7 +116,7 @@ def _merged(first: Report, second: Report, name: str) -> Report:
     curves = [replace(curve, point=curve.point + shift, input=_pair(name, curve.input)) for curve in second.curves]
     return replace(
         first,
-        verdict=_worse(first.verdict, second.verdict),
+        verdict=worst((first.verdict, second.verdict)),
         checks=(*first.checks, *checks),
         points=(*first.points, *second.points),
         resolving_power=max(first.resolving_power, second.resolving_power),
@@ -131,12 +131,7 @@ def _merged(first: Report, second: Report, name: str) -> Report:
 def _with_checks(report: Report, checks: Sequence[Check]) -> Report:
     verdict, reasons = report.verdict, list(report.reasons)
     for check in checks:
-        verdict = _worse(verdict, check.verdict)
+        verdict = worst((verdict, check.verdict))
         if check.verdict is not Verdict.PASS:
             reasons.append(f"second derivatives by {check.input} are not symmetric: {check.detail or 'off'}")
     return replace(report, verdict=verdict, checks=(*report.checks, *checks), reasons=tuple(dict.fromkeys(reasons)))
-
-
-def _worse(one: Verdict, other: Verdict) -> Verdict:
-    order = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
-    return max(one, other, key=order.index)

@@ -10,7 +10,7 @@ import numpy as np
 
 from symgrad.errors import InvalidValueError, OperandError
 from symgrad.verification import differences, probing, rounding
-from symgrad.verification.evidence import COARSEST, Evidence
+from symgrad.verification.evidence import COARSEST, KINK, Evidence
 from symgrad.verification.foreign import entry_text, index_of
 from symgrad.verification.model import Check, Route, Verdict
 
@@ -18,7 +18,6 @@ _FLOOR = 450  # ulps of a derivative that differences are trusted to at best
 _COARSEST_OF_ALL = 0.05  # in float16, say
 _LEAST = float(np.finfo(float).smallest_subnormal)
 _OTHER_LADDER = 0.29  # of the steps of the first
-_KINK = "kink: between the one-sided slopes"
 _FLAT = "fun does not change by more than its rounding, so nothing is known of its derivative"
 _EDGE = "no difference could be taken: the edge of a domain"
 
@@ -158,7 +157,7 @@ def _evidence(judging: Judging, sweep: Sweep, number: int, along: np.ndarray, fl
         natural=float(np.max(np.abs(sweep.function(x)), initial=0.0)),
         terms=probing.nearby_slope(sweep.function, x, along),
         coarsest=judging.coarsest(sweep.eps) if taken.all() else 0.0,
-        detail=("" if not slopes.kinked.any() else _KINK) if taken.all() else _edge(sweep, along[~taken]),
+        detail=("" if not slopes.kinked.any() else KINK) if taken.all() else _edge(sweep, along[~taken]),
         evaluations=slopes.evaluations + 1 + 2 * len(along),
     )
 

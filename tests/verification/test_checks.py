@@ -4,8 +4,9 @@ from interpreted import InterpretedKernel, check, derivatives
 
 from symgrad.syntax import parse
 from symgrad.verification import Route, Verdict, verify
-from symgrad.verification.checks import Subject, operation_count, weigh
+from symgrad.verification.checks import weigh
 from symgrad.verification.model import Check, Point
+from symgrad.verification.subject import Subject, operation_count
 
 
 def test_operations_are_counted_by_entries():

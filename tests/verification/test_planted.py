@@ -4,9 +4,10 @@ from interpreted import InterpretedKernel, check, derivatives
 
 from symgrad.syntax import parse
 from symgrad.verification import Verdict
-from symgrad.verification.checks import Subject, examine
+from symgrad.verification.checks import examine
 from symgrad.verification.planted import Level, plant, survivors, tally, versions_of
 from symgrad.verification.sampling import Sampler
+from symgrad.verification.subject import Subject
 
 RIDGE = "sum((X @ w - y)**2) + lam*sum(w**2)"
 

@@ -66,5 +66,5 @@ def test_a_report_of_a_kernel_alone_says_nothing_of_formulas():
 
 
 def test_versions_do_not_import_what_they_are_of():
-    assert versions() is versions()
-    assert all(versions()[name] for name in PACKAGES)
+    assert versions(*PACKAGES) is versions(*PACKAGES)
+    assert all(versions(*PACKAGES)[name] for name in PACKAGES)
