@@ -32,7 +32,7 @@ from symgrad.backends.numba.matrices import emit_matmul, emit_weighted_gram
 from symgrad.backends.numba.pipeline import KernelCompiler
 from symgrad.backends.numba.routines import make_routine, symbols_of
 from symgrad.backends.numba.runs import Runs, emit_runs, find_runs
-from symgrad.backends.numba.scope import I64, Scope, emit_block
+from symgrad.backends.numba.scope import I64, Scope, constant_array, emit_block
 from symgrad.backends.numba.symbols import Symbol, register
 from symgrad.backends.numba.vector_math import prefer_wide_vectors
 from symgrad.backends.numba.workspace import Workspace
@@ -223,14 +223,10 @@ class _Main:
             offset = self.builder.add(offset, self.scope.size(padded(size)))
 
     def _table(self, buffer: Buffer, name: str) -> ir.Value:
-        """Return the pointer to a constant array; as a string, which LLVM reads much faster than numbers."""
+        """Return the pointer to a constant array."""
         assert buffer.table is not None
         values = np.array(buffer.table.values(), np.int32 if buffer.table.typecode == "i" else self.options.dtype)
-        content = bytearray(values.tobytes())
-        kind = ir.ArrayType(ir.IntType(8), len(content))
-        place = ir.GlobalVariable(self.builder.module, kind, name)
-        place.linkage, place.global_constant, place.align = "internal", True, 64
-        place.initializer = ir.Constant(kind, content)
+        place = constant_array(self.builder.module, name, values)
         return self.builder.bitcast(place, self.real.as_pointer())
 
     def _pointer(self, buffer: int) -> ir.Value:

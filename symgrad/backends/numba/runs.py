@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from llvmlite import ir
 
-from symgrad.backends.numba.scope import I64, Scope
+from symgrad.backends.numba.scope import I64, Scope, constant_array
 from symgrad.backends.numba.symbols import Symbol
 from symgrad.core.dims import named
 from symgrad.lowering.kernel_ir import Access, Affine, Load, Loop, map_addresses
@@ -61,7 +61,7 @@ def find_runs(loop: Loop, tables: Mapping[int, Sequence[int]]) -> Runs | None:
 def emit_runs(scope: Scope, loop: Loop, runs: Runs, name: str, emit: Emit, use: Callable[[Symbol], None]) -> None:
     """Emit the loop over runs, and in it the loop over the elements of one; `name` is one for the table of runs."""
     b, width = scope.builder, len(runs.rows[0])
-    table = _constant(b.module, name, [number for row in runs.rows for number in row]).bitcast(I64.as_pointer())
+    table = constant_array(b.module, name, np.array(runs.rows, np.int64)).bitcast(I64.as_pointer())
     inner = _in_a_run(loop, runs)
     names = [_START, _COUNT, *map(_first, runs.steps)]
     with scope.loop(ir.Constant(I64, len(runs.rows))) as run:
@@ -89,12 +89,3 @@ def _in_a_run(loop: Loop, runs: Runs) -> Loop:
 
 def _first(table: int) -> str:
     return f"run.table{table}"
-
-
-def _constant(module: ir.Module, name: str, values: Sequence[int]) -> ir.GlobalVariable:
-    """Return a constant array; as a string, which LLVM reads much faster than numbers."""
-    content = bytearray(np.array(values, np.int64).tobytes())
-    place = ir.GlobalVariable(module, ir.ArrayType(ir.IntType(8), len(content)), name)
-    place.linkage, place.global_constant, place.align = "internal", True, 64
-    place.initializer = ir.Constant(place.value_type, content)
-    return place

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 from llvmlite import ir
 
 from symgrad.core.dims import Dim, FloorDiv, Size
@@ -117,3 +118,13 @@ def _smaller(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
 
 def _is_one(value: ir.Value) -> bool:
     return isinstance(value, ir.Constant) and value.constant == 1
+
+
+def constant_array(module: ir.Module, name: str, values: np.ndarray) -> ir.GlobalVariable:
+    """Return a constant array of a module; as a string, which LLVM reads much faster than numbers."""
+    content = bytearray(values.tobytes())
+    kind = ir.ArrayType(ir.IntType(8), len(content))
+    place = ir.GlobalVariable(module, kind, name)
+    place.linkage, place.global_constant, place.align = "internal", True, 64
+    place.initializer = ir.Constant(kind, content)
+    return place
